@@ -1,0 +1,179 @@
+"""The words of the core: what one completion is asked with and answered by.
+
+Pure and immutable. Positions are offsets, in characters, into `Document.text`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class TriggerKind(enum.IntEnum):
+    """Who asked. The numbers are those of LSP 3.18, `InlineCompletionTriggerKind`."""
+
+    INVOKED = 1
+    AUTOMATIC = 2
+
+
+class Strategy(enum.StrEnum):
+    """How the model is asked: fill-in-the-middle (Completions API) or partial mode (chat completions)."""
+
+    FIM = "fim"
+    PARTIAL = "partial"
+
+
+class Layout(enum.StrEnum):
+    """The order of the parts of a fill-in-the-middle prompt; a property of the model's row."""
+
+    PREFIX_SUFFIX_MIDDLE = "psm"
+    """`<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>`, as DashScope documents it."""
+    SUFFIX_FIRST = "spm"
+    """`<|fim_prefix|><|fim_suffix|>S<|fim_middle|>P`: what is typed stands at the prompt's end."""
+
+
+class Reason(enum.StrEnum):
+    """Why there is no completion. The values are what `explain` and the CLI print."""
+
+    DISABLED = "qwen-ls is switched off"
+    LANGUAGE_OFF = "this language is switched off in the settings"
+    DENIED = "this file is on the deny list: it is never read or sent"
+    MANUAL = "completions are shown only when asked for (trigger: manual)"
+    MID_WORD = "the cursor stands inside a word"
+    TAIL = "there is code to the right of the cursor"
+    EMPTY_DOCUMENT = "there is nothing to complete yet"
+    NOT_CONFIGURED = "the settings do not allow a call"
+    BACKEND = "the endpoint failed"
+    COOLING_DOWN = "the endpoint asked for a pause"
+    EMPTY = "the model had nothing to say"
+    ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
+    ECHO = "the answer repeated what is already there"
+    FULLY_TYPED = "the suggestion has been typed to its end"
+    SUPERSEDED = "a newer request took its place"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A snapshot of a document around the cursor, taken before the first `await`.
+
+    `text` is the whole document where it is small, else a window of it: reading a keystroke's context
+    must not cost more in a large document than in a small one.
+    """
+
+    uri: str
+    version: int | None
+    language_id: str
+    text: str
+    starts_at_top: bool = True
+    """Whether `text` begins where the document begins."""
+    reaches_end: bool = True
+    """Whether `text` ends where the document ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedCompletion:
+    """The row that is selected in the editor's own completion list (LSP `SelectedCompletionInfo`)."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionContext:
+    """Everything one completion is decided from."""
+
+    document: Document
+    offset: int
+    trigger: TriggerKind
+    selected: SelectedCompletion | None
+    prefix: str
+    suffix: str
+    line_prefix: str
+    """The current line left of the cursor."""
+    line_suffix: str
+    """The current line right of the cursor, without its line end."""
+    eol: str
+    """The document's line end: the first one found in the window, else LF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model reads.
+
+    For `Strategy.FIM`, `text` is the whole prompt. For `Strategy.PARTIAL`, `text` is the user message and
+    `prefix` is the assistant's message to be continued, byte for byte.
+    """
+
+    strategy: Strategy
+    prefix: str
+    suffix: str
+    text: str
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the endpoint counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One call. Fields that are None are not sent."""
+
+    model: str
+    prompt: Prompt
+    max_tokens: int
+    stream: bool = True
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of an answer. `text` is always a delta, whatever the endpoint sends."""
+
+    text: str
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawCompletion:
+    """A model's answer as it came."""
+
+    text: str
+    finish_reason: str | None
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A suggestion that fits: `document.text[start:end]` becomes `text`, cursor at its end."""
+
+    id: str
+    text: str
+    start: int
+    end: int
+    source: str
+    """Where it came from: `network`, `cache` or `type-through`."""
+    usage: Usage | None = None
+    latency_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """No suggestion, and why."""
+
+    reason: Reason
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason.value} ({self.detail})" if self.detail else self.reason.value

@@ -1,0 +1,132 @@
+"""What the user may set, as one frozen object: defaults, checks and the JSON Schema.
+
+Pure. `qwen_ls.sources` finds and merges the values; here each one is checked against its option. A wrong
+value keeps the default and becomes a `Problem`; nothing here raises.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PROVIDERS = ("dashscope", "openai", "vllm", "llama.cpp", "local")
+REGIONS = ("beijing", "singapore", "virginia", "hongkong")
+
+
+def option(
+    default: Any,
+    doc: str,
+    *,
+    project: bool = False,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    word: str = "",
+    url: bool = False,
+) -> Any:
+    """A field of `Settings`.
+
+    Args:
+        default: the value where no source has one.
+        doc: one sentence for the schema and the README.
+        project: whether the project's own file may set it (the P of DESIGN §3).
+        choices: the words allowed, for strings.
+        minimum: the least number allowed.
+        maximum: the greatest number allowed.
+        word: a word that is allowed beside a number.
+        url: whether the string must be an http or https address.
+    """
+    metadata = {
+        "doc": doc,
+        "project": project,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "word": word,
+        "url": url,
+    }
+    if isinstance(default, dict):
+        return field(default_factory=lambda: types.MappingProxyType(dict(default)), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings in force. Immutable: a change builds a new object.
+
+    Keys are camelCase in JSON and snake_case in TOML; the environment has `QWEN_LS_` + upper snake case.
+    """
+
+    enabled: bool = option(True, "Whether completions are given at all.", project=True)
+    provider: str = option(
+        "dashscope", "Whose endpoint is asked; `openai` is any compatible server.", choices=PROVIDERS
+    )
+    region: str = option(
+        "beijing", "DashScope's region; a key belongs to one region.", choices=REGIONS
+    )
+    workspace_id: str | None = option(None, "DashScope workspace; selects its host and header.")
+    base_url: str | None = option(
+        None, "Replaces the provider's address, as in https://host/v1; never read from a project's file.", url=True
+    )
+    model: str | None = option(None, "The model's id; by default the best known one for provider and region.")
+    strategy: str = option(
+        "auto",
+        "How the model is asked: `fim` (Completions API), `partial` (chat, partial mode), or what fits best.",
+        project=True,
+        choices=("auto", "fim", "partial"),
+    )
+    streaming: str = option(
+        "auto",
+        "What a stream's chunks carry: new text, all text so far, or no stream at all.",
+        choices=("auto", "delta", "cumulative", "off"),
+    )
+    api_key_env: str | None = option(
+        None, "The environment variable that holds the key; by default the provider's own."
+    )
+    extra_headers: Mapping[str, str] = option({}, "Headers added to every call.")
+    extra_body: Mapping[str, Any] = option({}, "Fields added to every call's body.")
+    max_tokens: int | None = option(
+        None, "The longest answer, in tokens; by default 64 for a line and 256 for a block.",
+        project=True, minimum=1, maximum=8192,
+    )
+    max_lines: int | None = option(
+        None, "The longest suggestion, in lines; by default 1 or 24, as the place suggests.",
+        project=True, minimum=1, maximum=200,
+    )
+    temperature: float | None = option(0.0, "Sampling temperature.", minimum=0.0, maximum=1.99)
+    top_p: float | None = option(None, "Nucleus sampling; set this or temperature.", minimum=0.01, maximum=1.0)
+    seed: int | None = option(None, "Seed for repeatable answers.", minimum=0, maximum=2**31 - 1)
+    presence_penalty: float | None = option(None, "Penalty for repetition.", minimum=-2.0, maximum=2.0)
+    stop: tuple[str, ...] = option((), "Strings that end an answer, beside the model's own.")
+    debounce_ms: int | str = option(
+        "auto", "The longest wait for the next key before a call, in milliseconds.",
+        project=True, minimum=0, maximum=5000, word="auto",
+    )
+    timeout_ms: int = option(
+        10_000, "The longest a call may take, in milliseconds.", minimum=500, maximum=600_000
+    )
+    prompt_tokens: int = option(
+        2048, "The whole prompt's budget, in tokens; prefix and suffix share it.",
+        project=True, minimum=128, maximum=32_768,
+    )
+    trigger: str = option(
+        "automatic", "Whether suggestions come while typing or only when asked for.",
+        project=True, choices=("automatic", "manual"),
+    )
+    languages: tuple[str, ...] = option(
+        (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True
+    )
+    exclude: tuple[str, ...] = option(
+        (), "Globs of files never read or sent, beside the built-in deny list.", project=True
+    )
+    log_level: str = option(
+        "warning", "How much is logged to stderr.", choices=("debug", "info", "warning", "error")
+    )
