@@ -48,7 +48,6 @@ class Reason(enum.StrEnum):
     EMPTY = "the model had nothing to say"
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"
-    FULLY_TYPED = "the suggestion has been typed to its end"
     SUPERSEDED = "a newer request took its place"
 
 
@@ -68,6 +67,8 @@ class Document:
     """Whether `text` begins where the document begins."""
     reaches_end: bool = True
     """Whether `text` ends where the document ends."""
+    first_line: int = 0
+    """The document's line number, from 0, on which `text` begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,53 @@
+"""From a model's raw answer to text that fits the hole.
+
+Pure. Each step is a function of the text and the `Hole` that returns the text, changed or not, or `Skip`.
+The steps of `BEFORE_CACHE` depend on the model only; those of `AFTER_CACHE` depend on the document, and run
+on every hit as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.postprocess import echo, fences, limit, special, suffix, whitespace
+from qwen_ls.core.types import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qwen_ls.core.postprocess.hole import Hole, Step
+
+BEFORE_CACHE: tuple[Step, ...] = (
+    special.cut_special_tokens,
+    fences.unwrap,
+    echo.drop_repeated_prefix,
+    limit.drop_broken_line,
+)
+AFTER_CACHE: tuple[Step, ...] = (
+    whitespace.drop_typed_indent,
+    limit.stop_at_dedent,
+    limit.stop_at_max_lines,
+    suffix.drop_repeated_lines,
+    suffix.trim_overlap,
+    whitespace.trim_end,
+    whitespace.use_document_eol,
+)
+
+
+def run(steps: Sequence[Step], text: str, hole: Hole, trace: list[str] | None = None) -> str | Skip:
+    """Apply the steps in order; the first `Skip` ends it.
+
+    Args:
+        steps: `BEFORE_CACHE` or `AFTER_CACHE`.
+        text: the answer so far.
+        hole: what it must fit.
+        trace: receives the names of the steps that changed something.
+    """
+    for step in steps:
+        result = step(text, hole)
+        if trace is not None and result != text:
+            trace.append(step.__name__)
+        if isinstance(result, Skip):
+            return result
+        text = result
+    return text

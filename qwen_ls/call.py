@@ -1,0 +1,129 @@
+"""One call to the endpoint: from a context to the model's cleaned answer, and who waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from qwen_ls.backend.base import TimeoutFailure
+from qwen_ls.core import postprocess
+from qwen_ls.core.postprocess.hole import Hole
+from qwen_ls.core.postprocess.limit import is_complete
+from qwen_ls.core.prompt import build_prompt
+from qwen_ls.core.types import CompletionContext, CompletionRequest, Prompt, RawCompletion, Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Hashable
+
+    from qwen_ls.backend.base import Backend
+    from qwen_ls.core.trigger import Ask
+    from qwen_ls.report import Report
+    from qwen_ls.settings import Settings
+
+LEAST_PROMPT_TOKENS = 64
+
+
+class Call:
+    """A call on its way. It lives while somebody waits for it."""
+
+    def __init__(
+        self, key: Hashable, work: Coroutine[None, None, RawCompletion], on_end: Callable[[], None]
+    ) -> None:
+        """Start the work.
+
+        Args:
+            key: the question; a request with the same one joins.
+            work: makes the call.
+            on_end: called when the call has ended, however it did.
+        """
+        self.key = key
+        self._waiters = 0
+        self._task = asyncio.create_task(work)
+        self._task.add_done_callback(lambda task: (task.cancelled() or task.exception(), on_end()))
+
+    async def wait(self) -> RawCompletion | None:
+        """The answer; None if the call was closed in favour of another one.
+
+        Raises:
+            BackendError: the call failed.
+            asyncio.CancelledError: the waiter was cancelled; if it was the last one, the call is closed.
+        """
+        self._waiters += 1
+        try:
+            await asyncio.wait({self._task})
+        finally:
+            self._waiters -= 1
+            if not self._waiters:
+                self._task.cancel()
+        return None if self._task.cancelled() else self._task.result()
+
+    def abandon(self) -> None:
+        """Close the connection, without waiting until it is closed."""
+        self._task.cancel()
+
+    async def closed(self) -> None:
+        """Wait until the connection is closed."""
+        await asyncio.wait({self._task})
+
+
+async def ask_model(
+    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report
+) -> RawCompletion:
+    """Call the endpoint, cut the stream as soon as it holds what will be shown, clean the answer.
+
+    Raises:
+        BackendError: the call failed.
+    """
+    target = backend.target
+    prompt = build_prompt(
+        context,
+        strategy=target.strategy,
+        layout=target.layout,
+        tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
+        stop=target.stop,
+    )
+    request = build_request(settings, target.model, prompt, target.max_tokens(ask.max_tokens))
+    raw = await _read(backend, request, Hole(context, ask, target.strategy), report)
+    report.usage(raw.usage)
+    hole = Hole(context, ask, target.strategy, raw.finish_reason)
+    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
+    return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
+
+
+def build_request(settings: Settings, model: str, prompt: Prompt, max_tokens: int) -> CompletionRequest:
+    """The request for a prompt; of temperature and top_p only one is sent, as the API asks."""
+    return CompletionRequest(
+        model=model,
+        prompt=prompt,
+        max_tokens=max_tokens,
+        stream=settings.streaming != "off",
+        temperature=settings.temperature if settings.top_p is None else None,
+        top_p=settings.top_p,
+        seed=settings.seed,
+        presence_penalty=settings.presence_penalty,
+        stop=tuple(dict.fromkeys((*settings.stop, *prompt.stop))),
+    )
+
+
+async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report: Report) -> RawCompletion:
+    """Read the stream until it ends or holds enough.
+
+    A time-out after whole lines have come is an answer that was cut, not a failure.
+    """
+    text, finish_reason, usage = "", None, None
+    try:
+        async with contextlib.aclosing(backend.stream(request)) as chunks:
+            async for chunk in chunks:
+                if chunk.text and not text:
+                    report.mark("first token")
+                text += chunk.text
+                finish_reason = chunk.finish_reason or finish_reason
+                usage = chunk.usage or usage
+                if "\n" in chunk.text and finish_reason is None and is_complete(text, hole):
+                    break
+    except TimeoutFailure:
+        if "\n" not in text.strip():
+            raise
+        finish_reason = "length"
+    return RawCompletion(text, finish_reason, usage)

@@ -1,0 +1,97 @@
+"""How much of the document a prompt may hold, and where it is cut. Pure.
+
+No tokenizer is loaded for this: an estimate that knows CJK is within a tenth of Qwen's own count for code
+(`notes/dashscope.md` §6.5: 3 to 3.5 characters a token for code, about 1.5 for Chinese).
+"""
+
+from __future__ import annotations
+
+from qwen_ls.core.text import lines_of
+
+CHARS_PER_TOKEN = 3.2
+WIDE_CHARS_PER_TOKEN = 1.5
+SUFFIX_SHARE = 0.25
+CURRENT_LINE_CHARS = 200
+"""The current line is never cut closer to the cursor than this."""
+
+
+def estimate_tokens(text: str) -> float:
+    """About how many tokens Qwen's tokenizer makes of the text."""
+    if text.isascii():
+        return len(text) / CHARS_PER_TOKEN
+    narrow = sum(char < "\u2e80" for char in text)
+    return narrow / CHARS_PER_TOKEN + (len(text) - narrow) / WIDE_CHARS_PER_TOKEN
+
+
+def window_chars(prompt_tokens: int) -> tuple[int, int]:
+    """How many characters before and after the cursor a snapshot needs for a budget of `prompt_tokens`.
+
+    Generous: four characters a token, room for the grid that the window's start stands on, and a little to
+    see what follows the cursor.
+    """
+    return prompt_tokens * 4 + 4000, prompt_tokens * 4 + 1000
+
+
+def fit(prefix: str, suffix: str, tokens: int, *, first_line: int = 0) -> tuple[str, str]:
+    """Cut prefix and suffix on line ends until both fit into `tokens`.
+
+    The suffix has a quarter; what one side does not use passes on to the other. The prefix begins on a grid
+    of document lines, so that typing does not move its beginning and a prefix cache can keep it.
+
+    Args:
+        prefix: the text before the cursor.
+        suffix: the text after it.
+        tokens: the budget for both.
+        first_line: the document's line number on which `prefix` begins.
+    """
+    prefix_need = min(_cost(prefix[-tokens * 8 :]), float(tokens))
+    suffix_need = min(_cost(suffix[: tokens * 8]), float(tokens))
+    suffix_tokens = min(suffix_need, max(tokens * SUFFIX_SHARE, tokens - prefix_need))
+    return (
+        _cut_prefix(prefix, tokens - suffix_tokens, first_line, grid=32 if tokens >= 1500 else 8),
+        _cut_suffix(suffix, suffix_tokens),
+    )
+
+
+def _cost(text: str) -> float:
+    """The tokens to reckon with: the estimate, and half a token for each line's indentation."""
+    return estimate_tokens(text) + 0.5 * len(lines_of(text))
+
+
+def _cut_prefix(prefix: str, tokens: float, first_line: int, *, grid: int) -> str:
+    """The end of the prefix that fits, from a line whose number is a multiple of `grid` where one fits."""
+    lines = lines_of(prefix)
+    if not lines or prefix[-1] in "\r\n":
+        lines.append("")
+    used, start = 0.0, len(lines) - 1
+    for index in range(len(lines) - 1, -1, -1):
+        used += _cost(lines[index])
+        if used > tokens + 0.01 and index < len(lines) - 1:
+            break
+        start = index
+    if start > 0:
+        snapped = start + -(first_line + start) % grid
+        start = snapped if snapped < len(lines) - 1 else start
+    return _cut_line_before("".join(lines[start:]), tokens)
+
+
+def _cut_suffix(suffix: str, tokens: float) -> str:
+    """The beginning of the suffix that fits, in whole lines but for a very long first one."""
+    used, kept = 0.0, 0
+    for index, line in enumerate(lines_of(suffix)):
+        used += _cost(line)
+        if used > tokens + 0.01 and index:
+            break
+        kept += len(line)
+    limit = max(int(tokens * CHARS_PER_TOKEN), CURRENT_LINE_CHARS)
+    return suffix[: min(kept, limit)]
+
+
+def _cut_line_before(text: str, tokens: float) -> str:
+    """A single line that alone exceeds the budget is cut, far from the cursor, in steps that stay put."""
+    limit = max(int(tokens * CHARS_PER_TOKEN * 1.2), CURRENT_LINE_CHARS)
+    if len(text) <= limit:
+        return text
+    step = max(limit // 4, 1)
+    start = -(-(len(text) - limit) // step) * step
+    return text[start:]

@@ -1,0 +1,25 @@
+"""What an answer must fit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.types import CompletionContext, Skip, Strategy
+
+if TYPE_CHECKING:
+    from qwen_ls.core.trigger import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The place in the document, what was asked for, and how the answer ended."""
+
+    context: CompletionContext
+    ask: Ask
+    strategy: Strategy = Strategy.FIM
+    finish_reason: str | None = None
+
+
+Step = Callable[[str, Hole], str | Skip]

@@ -1,0 +1,105 @@
+"""Answers that run into what stands after the cursor. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, unmatched_closers, with_eol
+from qwen_ls.core.types import Reason, Skip
+
+if TYPE_CHECKING:
+    from qwen_ls.core.postprocess.hole import Hole
+    from qwen_ls.core.types import CompletionContext
+
+CLOSING = frozenset(CLOSERS + QUOTES + ";,: \t")
+"""What an editor, or the statement around the cursor, closes a line with."""
+MIN_OVERLAP = 3
+"""A shorter overlap with the rest of the line is chance, unless it is all of the rest."""
+
+
+def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
+    """Cut the answer's last lines where they are the next lines below the cursor."""
+    below = [
+        line.rstrip()
+        for line in lines_of(hole.context.suffix[len(hole.context.line_suffix) :])
+        if line.strip()
+    ]
+    if not below:
+        return text
+    lines = lines_of(with_eol(text, "\n"))
+    filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
+    # The first line goes on with the current one: it is compared with the indentation that stands there.
+    if filled and filled[0][0] == 0 and not hole.context.line_prefix.strip():
+        filled[0] = (0, hole.context.line_prefix + filled[0][1])
+    for start in range(len(filled)):
+        tail = [line for _, line in filled[start:]]
+        if tail == below[: len(tail)] and _is_telling(tail, hole, start):
+            head = "".join(lines[: filled[start][0]])
+            return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
+        if _runs_through(tail, below):
+            head = "".join(lines[: filled[start][0]])
+            return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
+    return text
+
+
+def _is_telling(tail: list[str], hole: Hole, start: int) -> bool:
+    """Whether equal lines are a repetition: a lone closer at the very beginning may be needed as it is."""
+    if start == 0 and hole.context.line_prefix.strip():
+        return False
+    return len("".join(tail).strip()) >= 1
+
+
+def _runs_through(tail: list[str], below: list[str]) -> bool:
+    """Whether the answer goes through two or more telling lines below and then on into inventions."""
+    same = 0
+    for made, there in zip(tail, below, strict=False):
+        if made != there:
+            break
+        same += 1
+    return same >= 2 and len("".join(tail[:same]).replace(" ", "")) >= 16
+
+
+def trim_overlap(text: str, hole: Hole) -> str | Skip:
+    """Cut the answer's end where it is the beginning of the rest of the line.
+
+    A rest of closers only is left to `covered`: there the item's range takes the closers in.
+    """
+    tail = hole.context.line_suffix.rstrip()
+    if not set(tail) - CLOSING:
+        return text
+    first = text.partition("\n")[0]  # a second line would push the rest of this one away from it
+    for size in range(min(len(first), len(tail)), 0, -1):
+        if first.endswith(tail[:size]) and (size >= MIN_OVERLAP or size == len(tail)):
+            return _or_skip(first[:-size])
+    return first
+
+
+def _or_skip(text: str) -> str | Skip:
+    return text if text.strip() else Skip(Reason.ECHO)
+
+
+def covered(text: str, context: CompletionContext) -> int:
+    """How many characters right of the cursor the item's range must take in.
+
+    An editor closes brackets and quotes as they are opened. Where the answer brings those closers itself, the
+    range covers the editor's, so that they are replaced and not doubled.
+    """
+    tail = context.line_suffix
+    if not tail or tail[0] not in CLOSERS + QUOTES:
+        return 0
+    inside = tail[0] if tail[0] in QUOTES and _quote_is_open(context.line_prefix, tail[0]) else ""
+    closers = [char for char, _ in unmatched_closers(text, inside=inside)]
+    count = 0
+    for char in closers:
+        if count < len(tail) and tail[count] == char:
+            count += 1
+        else:
+            break
+    rest = tail[count:].rstrip()
+    if count and rest and not set(rest) - set(";,: ") and text.rstrip().endswith(rest):
+        return len(tail.rstrip())
+    return count
+
+
+def _quote_is_open(line_prefix: str, quote: str) -> bool:
+    return line_prefix.replace("\\" + quote, "").count(quote) % 2 == 1

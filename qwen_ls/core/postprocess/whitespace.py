@@ -1,0 +1,39 @@
+"""Blanks and line ends at the edges of an answer. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.text import indent_of, with_eol
+from qwen_ls.core.types import Reason, Skip
+
+if TYPE_CHECKING:
+    from qwen_ls.core.postprocess.hole import Hole
+
+
+def drop_typed_indent(text: str, hole: Hole) -> str:
+    """Take off the indentation that the editor has typed already, where the answer repeats it."""
+    typed = hole.context.line_prefix
+    if typed and not typed.strip():
+        indent = indent_of(text)
+        if indent.startswith(typed) and text[len(indent) :].strip():
+            following = [line for line in text.split("\n")[1:] if line.strip()]
+            if len(indent) == len(typed) or any(indent_of(line).startswith(indent) for line in following):
+                return text[len(typed) :]
+    return text
+
+
+def trim_end(text: str, hole: Hole) -> str | Skip:
+    """Cut blanks and line ends off the end; a blank answer is none."""
+    trimmed = text.rstrip()
+    if not trimmed:
+        return Skip(Reason.EMPTY)
+    if hole.context.line_prefix.endswith((" ", "\t")) and trimmed[0] == " " and not text.startswith("  "):
+        # The blank has been typed already: "return " + " x".
+        trimmed = trimmed[1:] if hole.context.line_prefix.strip() else trimmed
+    return trimmed
+
+
+def use_document_eol(text: str, hole: Hole) -> str:
+    """Turn the answer's line ends into the document's."""
+    return with_eol(text, hole.context.eol)

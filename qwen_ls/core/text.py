@@ -1,0 +1,94 @@
+"""Lines, line ends, indentation and brackets of plain text. Pure.
+
+Only LF, CRLF and CR end a line (LSP 3.17, "Text Documents"): `str.splitlines` knows more and is not used.
+"""
+
+from __future__ import annotations
+
+import re
+
+_EOL = re.compile(r"\r\n|\n|\r")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+
+_TOKEN = re.compile(r"""(\\.|(?<=\w\w)'(?=\w))|[\r\n()\[\]{}"'`]""", re.DOTALL)
+"""What the bracket scanner looks at. The group is what means nothing: escapes, the apostrophe in a word."""
+
+OPENERS = "([{"
+CLOSERS = ")]}"
+PAIRS = {")": "(", "]": "[", "}": "{"}
+QUOTES = "\"'`"
+
+
+def lines_of(text: str) -> list[str]:
+    """The text's lines, each with its line end; no empty line after a final line end."""
+    return _LINE.findall(text)
+
+
+def detect_eol(text: str) -> str:
+    r"""The first line end in the text; "\n" where there is none."""
+    match = _EOL.search(text)
+    return match.group() if match else "\n"
+
+
+def with_eol(text: str, eol: str) -> str:
+    """The text with every line end turned into `eol`."""
+    if eol == "\n" and "\r" not in text:
+        return text
+    return _EOL.sub(eol, text)
+
+
+def current_line_before(prefix: str) -> str:
+    """What stands left of the end of `prefix` on its last line."""
+    return prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+
+
+def current_line_after(suffix: str) -> str:
+    """What stands on the first line of `suffix`, without its line end."""
+    match = _EOL.search(suffix)
+    return suffix[: match.start()] if match else suffix
+
+
+def indent_of(line: str) -> str:
+    """The line's leading blanks and tabs."""
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def width_of(indent: str, tab_size: int = 4) -> int:
+    """The columns that an indentation fills; a tab goes on to the next multiple of `tab_size`."""
+    columns = 0
+    for char in indent:
+        columns += tab_size - columns % tab_size if char == "\t" else 1
+    return columns
+
+
+def unmatched_closers(text: str, *, inside: str = "") -> list[tuple[str, int]]:
+    """The closing brackets and quotes of `text` whose openers stand before it, with their offsets.
+
+    A scanner for any language: quotes toggle, a backslash escapes inside quotes, `"` and `'` strings end with
+    their line.
+
+    Args:
+        text: what is scanned.
+        inside: the quote that is open where the text begins, if one is.
+    """
+    found: list[tuple[str, int]] = []
+    stack: list[str] = []
+    quote, outer = inside, bool(inside)
+    for match in _TOKEN.finditer(text):
+        char = match.group()
+        if match.group(1):
+            continue
+        if quote:
+            if char == quote and outer:
+                found.append((char, match.start()))
+            if char == quote or (char in "\r\n" and quote != "`"):
+                quote, outer = "", False
+        elif char in QUOTES:
+            quote = char
+        elif char in OPENERS:
+            stack.append(char)
+        elif char in CLOSERS and stack and stack[-1] == PAIRS[char]:
+            stack.pop()
+        elif char in CLOSERS and not stack:
+            found.append((char, match.start()))
+    return found

@@ -1,0 +1,111 @@
+"""Whether to ask, for how much, and how long to wait first. Pure: settings in, `Ask` or `Skip` out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.redact import denied
+from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.types import Reason, Skip, TriggerKind
+
+if TYPE_CHECKING:
+    from qwen_ls.core.types import CompletionContext
+    from qwen_ls.settings import Settings
+
+LINE_TOKENS, BLOCK_TOKENS = 64, 256
+LINE_LINES, BLOCK_LINES = 1, 24
+WAIT_S = 0.12
+"""The wait where the next key is likely: inside a word."""
+WAIT_AT_BOUNDARY_S = 0.06
+"""The wait after punctuation, a blank or a line end: a place where one stops to think."""
+
+_TAIL_OF_CLOSERS = re.compile(r"""[\s)\]}>"'`]*[\s:{;,]*""")
+_OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked for: at most so many lines and tokens, after a wait."""
+
+    multiline: bool
+    max_lines: int
+    max_tokens: int
+    delay_s: float
+
+
+def decide(
+    context: CompletionContext, settings: Settings, *, enabled: bool = True, waited_s: float = 0.0
+) -> Ask | Skip:
+    """The gate. An explicit request passes it, but never the deny list.
+
+    Args:
+        context: where the cursor stands.
+        settings: the settings in force.
+        enabled: the switch that `qwen-ls.toggle` flips.
+        waited_s: how long the document has been at rest already; credited to the wait.
+    """
+    if denied(context.document.uri, settings.exclude):
+        return Skip(Reason.DENIED)
+    if not context.document.text.strip():
+        return Skip(Reason.EMPTY_DOCUMENT)
+    if context.trigger is TriggerKind.AUTOMATIC and (skip := _quiet(context, settings, enabled=enabled)):
+        return skip
+    multiline = context.trigger is TriggerKind.INVOKED or wants_block(context)
+    multiline = multiline and not context.line_suffix.strip()
+    return Ask(
+        multiline=multiline,
+        max_lines=settings.max_lines or (BLOCK_LINES if multiline else LINE_LINES),
+        max_tokens=settings.max_tokens or (BLOCK_TOKENS if multiline else LINE_TOKENS),
+        delay_s=_delay(context, settings, waited_s),
+    )
+
+
+def _quiet(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
+    """Why an automatic request stays without an answer, if it does."""
+    if not enabled or not settings.enabled:
+        return Skip(Reason.DISABLED)
+    if settings.trigger == "manual":
+        return Skip(Reason.MANUAL)
+    if not speaks(context.document.language_id, settings.languages):
+        return Skip(Reason.LANGUAGE_OFF, context.document.language_id)
+    if context.selected is None and context.line_suffix[:1].isidentifier():
+        return Skip(Reason.MID_WORD)
+    if not _TAIL_OF_CLOSERS.fullmatch(context.line_suffix):
+        return Skip(Reason.TAIL)
+    return None
+
+
+def speaks(language_id: str, languages: tuple[str, ...]) -> bool:
+    """Whether a language is on: listed, or not listed with a `!` before it."""
+    off = {name[1:] for name in languages if name.startswith("!")}
+    on = {name for name in languages if not name.startswith("!")}
+    return language_id not in off and (not on or language_id in on)
+
+
+def wants_block(context: CompletionContext) -> bool:
+    """Whether the place calls for more than a line: an empty block, or a blank line with none after it."""
+    line = context.line_prefix
+    if line.strip():
+        return bool(_OPENS_BLOCK.search(line)) and _block_is_empty(context, line)
+    before = next((past for past in reversed(lines_of(context.prefix)) if past.strip()), "")
+    return _block_is_empty(context, before)
+
+
+def _block_is_empty(context: CompletionContext, opener: str) -> bool:
+    """Whether the next line of code after the cursor stands no deeper than `opener`."""
+    rest = context.suffix[len(context.line_suffix) :]
+    following = next((line for line in lines_of(rest) if line.strip()), "")
+    return not following or width_of(indent_of(following)) <= width_of(indent_of(opener))
+
+
+def _delay(context: CompletionContext, settings: Settings, waited_s: float) -> float:
+    """Seconds still to wait before a call."""
+    if context.trigger is TriggerKind.INVOKED:
+        return 0.0
+    last = context.prefix[-1:]
+    wait_s = WAIT_S if last.isalnum() or last == "_" else WAIT_AT_BOUNDARY_S
+    if isinstance(settings.debounce_ms, int):
+        wait_s = settings.debounce_ms / 1000
+    return max(0.0, wait_s - max(waited_s, 0.0))

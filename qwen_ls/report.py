@@ -1,0 +1,100 @@
+"""What the service tells: notices for the user, a status for the status bar, and one request's story.
+
+Pure. None of it holds document text, prompts, completions or credentials.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qwen_ls.core.types import Completion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qwen_ls.backend.plan import Target
+    from qwen_ls.core.types import Document, Skip, TriggerKind, Usage
+
+
+class Level(enum.StrEnum):
+    """How loud a notice is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should read once: one per cause of trouble."""
+
+    level: Level
+    cause: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the server is doing. `kind` is one of ready, thinking, limited, off, error."""
+
+    kind: str
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """The story of one request: what happened at each stage, and when."""
+
+    clock: Callable[[], float] = lambda: 0.0
+    started_s: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    """The post-processing steps that changed the answer, by name."""
+
+    @classmethod
+    def begin(cls, clock: Callable[[], float], document: Document, trigger: TriggerKind) -> Report:
+        """Start the story of a request."""
+        facts = {
+            "uri": document.uri,
+            "version": document.version,
+            "language": document.language_id,
+            "trigger": trigger.name.lower(),
+        }
+        return cls(clock, clock(), facts)
+
+    def mark(self, stage: str) -> None:
+        """The request has reached the end of a stage now."""
+        self.timings_ms[stage] = round((self.clock() - self.started_s) * 1000, 1)
+
+    def target(self, target: Target) -> None:
+        """The call goes to this endpoint."""
+        self.facts |= {
+            "provider": target.provider.name,
+            "model": target.model,
+            "strategy": target.strategy.value,
+        }
+
+    def usage(self, usage: Usage | None) -> None:
+        """The endpoint counted these tokens."""
+        if usage:
+            self.facts["usage"] = {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cached_tokens": usage.cached_tokens,
+            }
+
+    def end(self, outcome: Completion | Skip) -> Completion | Skip:
+        """The request is answered with this."""
+        self.mark("total")
+        if isinstance(outcome, Completion):
+            self.facts |= {"outcome": "shown", "source": outcome.source, "characters": len(outcome.text)}
+        else:
+            self.facts |= {"outcome": "nothing", "reason": str(outcome)}
+        return outcome
+
+    def as_dict(self) -> dict[str, Any]:
+        """The story as plain values; times are milliseconds since the request came."""
+        return self.facts | {"steps": list(self.steps), "timings_ms": dict(self.timings_ms)}

@@ -1,0 +1,126 @@
+"""The gate: whether to ask, for how much, after what wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from qwen_ls.core.trigger import Ask, decide
+from qwen_ls.core.types import Reason, Skip, TriggerKind
+from qwen_ls.settings import Settings
+from tests.marked import context
+
+QUIET = [
+    pytest.param("pr█int(x)", {}, Reason.MID_WORD, id="inside-a-word"),
+    pytest.param("x = █ + 1", {}, Reason.TAIL, id="code-to-the-right"),
+    pytest.param("x = █", {"enabled": False}, Reason.DISABLED, id="disabled"),
+    pytest.param("x = █", {"trigger": "manual"}, Reason.MANUAL, id="manual"),
+    pytest.param("x = █", {"languages": ("go",)}, Reason.LANGUAGE_OFF, id="not-listed"),
+    pytest.param("x = █", {"languages": ("!python",)}, Reason.LANGUAGE_OFF, id="listed-as-off"),
+    pytest.param(" \n█\n", {}, Reason.EMPTY_DOCUMENT, id="blank-document"),
+]
+
+
+@pytest.mark.parametrize(("picture", "settings", "reason"), QUIET)
+def test_quiet_places(picture: str, settings: dict, reason: Reason) -> None:
+    assert decide(context(picture), Settings(**settings)) == Skip(
+        reason, "python" if "LANG" in reason.name else ""
+    )
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "x = █",
+        "print(█)",
+        "print('█')",
+        "f(a, [█]);",
+        "if x:█",
+        "for (█) {",
+        "def f():\n    █\n",
+        "x = {'a': █},",
+    ],
+)
+def test_speaking_places(picture: str) -> None:
+    assert isinstance(decide(context(picture), Settings()), Ask)
+
+
+@pytest.mark.parametrize(("picture", "settings", "_"), QUIET[:6])
+def test_an_explicit_request_passes_the_gate_and_never_waits(picture: str, settings: dict, _: Reason) -> None:
+    ask = decide(context(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
+    assert isinstance(ask, Ask)
+    assert ask.delay_s == 0
+
+
+@pytest.mark.parametrize("trigger", TriggerKind)
+@pytest.mark.parametrize(
+    ("uri", "exclude"),
+    [
+        ("file:///p/.env", ()),
+        ("file:///p/.env.local", ()),
+        ("file:///p/ID_RSA", ()),
+        ("file:///home/u/.ssh/config", ()),
+        ("file:///home/u/.aws/credentials", ()),
+        ("file:///p/server.pem", ()),
+        ("file:///p/%2Eenv", ()),
+        ("file:///c%3A/p/.ENV", ()),
+        ("file:///p/prod.tfvars", ()),
+        ("file:///p/gen/a.py", ("gen",)),
+        ("file:///p/gen/deep/a.py", ("gen/**",)),
+        ("file:///p/a.gen.py", ("*.gen.py",)),
+        ("file:///p/x/private/a.py", ("**/private/*",)),
+    ],
+)
+def test_denied_files_are_denied_to_everybody(
+    uri: str, exclude: tuple[str, ...], trigger: TriggerKind
+) -> None:
+    decision = decide(context("KEY=█", trigger=trigger, uri=uri), Settings(exclude=exclude))
+    assert decision == Skip(Reason.DENIED)
+
+
+@pytest.mark.parametrize(
+    ("uri", "exclude"),
+    [
+        ("file:///p/secrets.py", ()),
+        ("file:///p/environment.py", ()),
+        ("file:///p/keyboard.py", ()),
+        ("untitled:Untitled-1", ()),
+        ("vscode-notebook-cell:/p/n.ipynb#W0", ()),
+        ("file:///p/general/a.py", ("gen",)),
+    ],
+)
+def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> None:
+    assert isinstance(decide(context("x = █", uri=uri), Settings(exclude=exclude)), Ask)
+
+
+@pytest.mark.parametrize(
+    ("picture", "multiline"),
+    [
+        pytest.param("def f(x):█", True, id="after-an-opener"),
+        pytest.param("def f(x):\n    █\n\nclass A: pass", True, id="empty-body"),
+        pytest.param("def f(x):\n    █\n    return x", False, id="body-goes-on"),
+        pytest.param("x = █", False, id="inside-a-statement"),
+        pytest.param("call(█)", False, id="closers-to-the-right"),
+        pytest.param("function f() {█\n}", True, id="brace-block"),
+    ],
+)
+def test_a_block_is_asked_for_where_one_is_missing(picture: str, multiline: bool) -> None:
+    ask = decide(context(picture), Settings())
+    assert isinstance(ask, Ask)
+    assert ask.multiline is multiline
+
+
+@pytest.mark.parametrize(
+    ("picture", "settings", "waited_s", "delay_s"),
+    [
+        pytest.param("val█", {}, 0.0, 0.12, id="in-a-word"),
+        pytest.param("val(█", {}, 0.0, 0.06, id="after-punctuation"),
+        pytest.param("val█", {"debounce_ms": 300}, 0.0, 0.3, id="set"),
+        pytest.param("val█", {"debounce_ms": 0}, 0.0, 0.0, id="none"),
+        pytest.param("val█", {}, 0.2, 0.0, id="the-client-has-waited"),
+        pytest.param("val█", {"debounce_ms": 300}, 0.1, 0.2, id="credited"),
+    ],
+)
+def test_the_wait(picture: str, settings: dict, waited_s: float, delay_s: float) -> None:
+    ask = decide(context(picture), Settings(**settings), waited_s=waited_s)
+    assert isinstance(ask, Ask)
+    assert ask.delay_s == pytest.approx(delay_s)
