@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from qwen_ls import __version__
-from qwen_ls.commands import EXIT_INTERRUPTED, EXIT_USAGE, STDIN, Failure
+from qwen_ls.commands import EXIT_INTERRUPTED, EXIT_USAGE, STDIN, CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +61,9 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _common() -> argparse.ArgumentParser:
+def _common() -> _Parser:
     """Make the options that every command has."""
-    parent = argparse.ArgumentParser(add_help=False)
+    parent = _Parser(add_help=False)
     parent.add_argument(
         "--debug",
         action="store_true",
@@ -73,9 +73,9 @@ def _common() -> argparse.ArgumentParser:
     return parent
 
 
-def _with_settings(parent: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _with_settings(parent: _Parser) -> _Parser:
     """Make the options of the commands that complete."""
-    options = argparse.ArgumentParser(add_help=False, parents=[parent])
+    options = _Parser(add_help=False, parents=[parent])
     options.add_argument(
         "--set",
         dest="overrides",
@@ -87,7 +87,7 @@ def _with_settings(parent: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return options
 
 
-def _add_commands(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+def _add_commands(parser: _Parser, common: _Parser) -> None:
     commands = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=_Parser
     )
@@ -210,7 +210,7 @@ def _guarded(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\nqwen-ls: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except Failure as failure:
+    except CommandError as failure:
         if hasattr(arguments, "debug") and failure.__cause__ is not None:
             raise
         print(f"qwen-ls: {failure}", file=sys.stderr)

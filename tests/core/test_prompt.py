@@ -56,7 +56,7 @@ def test_partial_mode_sends_the_prefix_byte_for_byte_and_the_suffix_as_context(e
         f"def fib(n):{eol}    if n <= 1:{eol}        return n{eol}    else:{eol}        █{eol}print(fib(9))"
     )
     prompt = build_prompt(context(picture), strategy=Strategy.PARTIAL)
-    assert prompt.prefix == picture.split("█")[0]
+    assert prompt.prefix == picture.split("█", maxsplit=1)[0]
     assert "print(fib(9))" in prompt.text
     assert "python" in prompt.text
 

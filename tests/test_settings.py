@@ -1,0 +1,221 @@
+"""Settings: sources, precedence, checks, and what the user reads when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_ls.settings import OPTIONS, Settings, as_json, camel, check, json_schema, snake
+from qwen_ls.sources import PROJECT_FILE, load
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Any:
+    """Write files, set variables, load."""
+
+    class Place:
+        environ: ClassVar[dict[str, str]] = {"QWEN_LS_CONFIG": str(tmp_path / "config.toml")}
+
+        def user(self, text: str) -> None:
+            (tmp_path / "config.toml").write_text(text, "utf-8")
+
+        def project(self, text: str) -> None:
+            (tmp_path / PROJECT_FILE).write_text(text, "utf-8")
+
+        def load(self, **more: Any) -> Any:
+            environ = self.environ | more.pop("environ", {})
+            return load(workspace=tmp_path, environ=environ, **more)
+
+    return Place()
+
+
+def test_without_sources_all_is_default(place: Any) -> None:
+    loaded = place.load()
+    assert loaded.settings == Settings()
+    assert not loaded.problems
+    assert not loaded.origins
+
+
+def test_later_sources_win(place: Any) -> None:
+    """Defaults < user's file < project's file < environment < initializationOptions < configuration."""
+    layers: list[dict[str, Any]] = [
+        {"initialization_options": None},
+        {"environ": {"QWEN_LS_MAX_LINES": "3"}},
+        {"initialization_options": {"maxLines": 4}},
+        {"configuration": {"maxLines": 5}},
+    ]
+    assert place.load().settings.max_lines is None
+    place.user("max_lines = 1")
+    assert place.load().settings.max_lines == 1
+    place.project("max_lines = 2")
+    merged: dict[str, Any] = {}
+    for expected, layer in enumerate(layers, start=2):
+        merged |= layer
+        assert place.load(**merged).settings.max_lines == expected
+
+
+def test_origins_name_the_source(place: Any) -> None:
+    place.project("prompt_tokens = 1000")
+    loaded = place.load(environ={"QWEN_LS_MODEL": "m"})
+    assert loaded.origins["model"] == "environment"
+    assert loaded.origins["prompt_tokens"].endswith(PROJECT_FILE)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_a_project_may_set_only_what_is_marked_so(place: Any, name: str) -> None:
+    allowed = {
+        "enabled", "strategy", "max_tokens", "max_lines", "debounce_ms", "prompt_tokens", "trigger",
+        "languages", "exclude",
+    }  # fmt: skip
+    assert OPTIONS[name].metadata["project"] is (name in allowed)
+
+
+def test_a_project_cannot_redirect_the_key(place: Any) -> None:
+    place.project('base_url = "https://evil.example/v1"\n[extra_headers]\nx = "y"')
+    loaded = place.load()
+    assert loaded.settings == Settings()
+    assert all("a project may not set it" in str(problem) for problem in loaded.problems)
+    assert len(loaded.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("debounceMs", "fast", 'from 0 to 5000, or "auto"'),
+        ("debounceMs", -1, "-1"),
+        ("maxTokens", 1.5, "a whole number"),
+        ("maxTokens", True, "a whole number"),
+        ("temperature", 2.0, "from 0.0 to 1.99"),
+        ("temperature", float("nan"), "temperature"),
+        ("region", "bejing", "did you mean beijing"),
+        ("provider", "opneai", "did you mean openai"),
+        ("enabled", "maybe", "true or false"),
+        ("baseUrl", "ftp://x", "begins with http"),
+        ("baseUrl", "dashscope", "begins with http"),
+        ("model", "", "not empty"),
+        ("model", 7, "a string"),
+        ("languages", [1], "a list of strings"),
+        ("extraHeaders", {"a": 1}, "a table"),
+        ("extraHeaders", {"a": "b\r\nc: d"}, "a table"),
+        ("apiKeyEnv", "sk-abc-123", "not the key itself"),
+    ],
+)
+def test_a_wrong_value_keeps_the_default_and_is_told_with_what_is_allowed(
+    key: str, value: Any, says: str
+) -> None:
+    good, problems = check({key: value}, source="here")
+    assert not good
+    [problem] = problems
+    assert says in problem.text
+    assert key in problem.text
+    assert problem.text.startswith("here: ")
+    assert "\n" not in problem.text
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [("modle", "model"), ("baseURL", "baseUrl"), ("apiKey", "apiKeyEnv"), ("zzzzqq", "qwen-ls config")],
+)
+def test_an_unknown_key_names_the_nearest(key: str, says: str) -> None:
+    _, [problem] = check({key: "sk-topsecret"}, source="here")
+    assert says in problem.text
+    assert "topsecret" not in problem.text
+
+
+def test_a_key_in_a_value_is_masked() -> None:
+    _, [problem] = check({"apiKeyEnv": "sk-topsecret"}, source="here")
+    assert "topsecret" not in problem.text
+
+
+def test_null_means_not_set() -> None:
+    assert check({"model": None, "maxTokens": None}, source="here") == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("QWEN_LS_ENABLED=off", {"enabled": False}),
+        ("QWEN_LS_LANGUAGES=python, go", {"languages": ("python", "go")}),
+        ("QWEN_LS_DEBOUNCE_MS=auto", {"debounce_ms": "auto"}),
+        ("QWEN_LS_DEBOUNCE_MS=90", {"debounce_ms": 90}),
+        ('QWEN_LS_EXTRA_BODY={"top_k": 5}', {"extra_body": {"top_k": 5}}),
+        ("QWEN_LS_MODEL= ", {"model": None}),
+        ("QWEN_LS_LOCAL_MODEL=/x.gguf", {}),
+    ],
+)
+def test_the_environment_speaks_in_strings(place: Any, text: str, expected: dict[str, Any]) -> None:
+    name, _, value = text.partition("=")
+    loaded = place.load(environ={name: value})
+    assert not loaded.problems
+    for key, wanted in expected.items():
+        assert getattr(loaded.settings, key) == wanted
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"max_lines = ", "not valid TOML"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"# " + b"x" * 300_000, "larger than"),
+    ],
+    ids=["broken", "binary", "huge"],
+)
+def test_a_file_that_cannot_be_read_is_a_problem_and_no_more(
+    place: Any, tmp_path: Path, data: bytes, says: str
+) -> None:
+    (tmp_path / "config.toml").write_bytes(data)
+    loaded = place.load()
+    assert loaded.settings == Settings()
+    assert says in loaded.problems[0].text
+
+
+def test_a_folder_in_the_file_s_place_is_a_problem_and_no_more(place: Any, tmp_path: Path) -> None:
+    (tmp_path / PROJECT_FILE).mkdir()
+    assert "cannot be read" in place.load().problems[0].text
+
+
+@pytest.mark.parametrize("options", [{"qwen-ls": {"maxLines": 3}}, {"maxLines": 3}, {"max_lines": 3}])
+def test_the_editor_s_options_come_bare_or_in_their_section(place: Any, options: dict[str, Any]) -> None:
+    loaded = place.load(initialization_options=options)
+    assert loaded.settings.max_lines == 3
+    assert not loaded.problems
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([camel(name) for name in OPTIONS]) | st.text(max_size=8), JSON, max_size=6
+    )
+)
+def test_no_editor_can_break_the_settings(values: dict[str, Any]) -> None:
+    loaded = load(
+        initialization_options=values, configuration=values, environ={"QWEN_LS_CONFIG": "/nonexistent"}
+    )
+    assert isinstance(loaded.settings, Settings)
+    json.dumps(dict(as_json(loaded.settings)), default=str)
+
+
+def test_names_go_both_ways() -> None:
+    for name in OPTIONS:
+        assert snake(camel(name)) == name
+
+
+def test_the_schema_covers_every_option_and_its_default_is_valid() -> None:
+    properties = json_schema()["properties"]
+    assert list(properties) == [camel(name) for name in OPTIONS]
+    for key, schema in properties.items():
+        assert schema["description"].endswith(".")
+        if "default" in schema:
+            assert check({key: schema["default"]}, source="schema")[1] == []
+    json.dumps(json_schema())
