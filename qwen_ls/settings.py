@@ -1,18 +1,15 @@
-"""What the user may set, as one frozen object: defaults, checks and the JSON Schema.
+"""What the user may set, as one frozen object, with its defaults and its JSON Schema.
 
-Pure. `qwen_ls.sources` finds and merges the values; here each one is checked against its option. A wrong
-value keeps the default and becomes a `Problem`; nothing here raises.
+Pure. `qwen_ls.sources` finds and merges the values, `qwen_ls.validation` checks them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import json
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,17 +148,6 @@ class Settings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something about the settings that the user should read: the key, the value and what is allowed."""
-
-    key: str
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
 OPTIONS: Mapping[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Settings)}
 """Every option by its snake_case name."""
 
@@ -177,44 +163,6 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().replace("-", "_")
 
 
-def check(
-    values: Mapping[str, Any], *, source: str, project: bool = False
-) -> tuple[dict[str, Any], list[Problem]]:
-    """Sort what a source says into good values, by snake_case name, and problems.
-
-    Args:
-        values: as the source has them; None means "not set".
-        source: where they come from, as a message would say it ("the environment", a file's name).
-        project: whether the source is a project's file, which may set only some options.
-    """
-    good: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for key, value in values.items():
-        name = snake(str(key))
-        spec = OPTIONS.get(name)
-        if value is None:
-            continue
-        if spec is None:
-            problems.append(Problem(str(key), _unknown(str(key), source)))
-        elif project and not spec.metadata["project"]:
-            text = (
-                f"{source}: {camel(name)} is ignored; a project may not set it. Set it in your own settings."
-            )
-            problems.append(Problem(name, text))
-        else:
-            try:
-                good[name] = _coerce(spec, value)
-            except ValueError as error:
-                text = f"{source}: {camel(name)} is {_shown(value)}; allowed: {error}. It is ignored."
-                problems.append(Problem(name, text))
-    return good, problems
-
-
-def mask(text: str) -> str:
-    """The text with everything that looks like a key made unreadable."""
-    return re.sub(r"\b(sk-|Bearer\s+)[\w.+/=-]+", r"\1…", text)
-
-
 def json_schema() -> dict[str, Any]:
     """The settings as a JSON Schema, for editors that check and complete them."""
     return {
@@ -224,117 +172,6 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {camel(name): _schema(spec) for name, spec in OPTIONS.items()},
     }
-
-
-def _unknown(key: str, source: str) -> str:
-    near = difflib.get_close_matches(snake(key), OPTIONS, n=1, cutoff=0.5)
-    hint = f" Did you mean {camel(near[0])}?" if near else " `qwen-ls config` lists all."
-    return f"{source}: there is no setting {mask(key)[:60]}.{hint}"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return mask(text if len(text) <= 60 else text[:57] + "…")
-
-
-def _coerce(spec: dataclasses.Field[Any], value: Any) -> Any:
-    """The value as the option's type.
-
-    Raises:
-        ValueError: it is none; the message says what is allowed.
-    """
-    kind = str(spec.type).removesuffix(" | None")
-    return _COERCE[kind](spec, value)
-
-
-def _bool(_: dataclasses.Field[Any], value: Any) -> bool:
-    words = {
-        "true": True,
-        "1": True,
-        "yes": True,
-        "on": True,
-        "false": False,
-        "0": False,
-        "no": False,
-        "off": False,
-    }
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in words:
-        return words[value.strip().lower()]
-    raise ValueError("true or false")
-
-
-def _number(spec: dataclasses.Field[Any], value: Any) -> Any:
-    whole = "int" in str(spec.type)
-    low, high, word = (spec.metadata[key] for key in ("minimum", "maximum", "word"))
-    if word and value == word:
-        return value
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise TypeError
-        number = float(value)
-        if not low <= number <= high or (whole and number != int(number)):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        kind = "a whole number" if whole else "a number"
-        also = f', or "{word}"' if word else ""
-        raise ValueError(f"{kind} from {low} to {high}{also}") from None
-    return int(number) if whole else number
-
-
-def _str(spec: dataclasses.Field[Any], value: Any) -> str:
-    choices: tuple[str, ...] = spec.metadata["choices"]
-    if not isinstance(value, str):
-        raise ValueError("a string" if not choices else "one of " + ", ".join(choices))  # noqa: TRY004 - one type for the caller
-    text = value.strip()
-    if choices:
-        for choice in choices:
-            if text.lower() == choice:
-                return choice
-        near = difflib.get_close_matches(text.lower(), choices, n=1)
-        raise ValueError("one of " + ", ".join(choices) + (f" (did you mean {near[0]}?)" if near else ""))
-    if not text:
-        raise ValueError("a string that is not empty")
-    if spec.metadata["url"] and not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", text):
-        raise ValueError("an address that begins with http:// or https://")
-    if spec.name == "api_key_env" and not re.fullmatch(r"[A-Za-z_]\w*", text):
-        raise ValueError("the name of an environment variable (not the key itself)")
-    return text
-
-
-def _strings(_: dataclasses.Field[Any], value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()] if value.strip() else []
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise ValueError("a list of strings")
-
-
-def _table(spec: dataclasses.Field[Any], value: Any) -> Mapping[str, Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = None
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        if "Any" in str(spec.type):
-            return types.MappingProxyType(dict(value))
-        if all(isinstance(part, str) and "\n" not in part and "\r" not in part for part in value.values()):
-            return types.MappingProxyType(dict(value))
-    raise ValueError("a table of names and values")
-
-
-_COERCE: dict[str, Callable[[dataclasses.Field[Any], Any], Any]] = {
-    "bool": _bool,
-    "int": _number,
-    "float": _number,
-    "int | str": _number,
-    "str": _str,
-    "tuple[str, ...]": _strings,
-    "Mapping[str, str]": _table,
-    "Mapping[str, Any]": _table,
-}
 
 
 def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.settings import OPTIONS, Problem, Settings, check
+from qwen_ls.settings import OPTIONS, Settings
+from qwen_ls.validation import Problem, check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ls.settings import OPTIONS, Settings, as_json, camel, check, json_schema, snake
+from qwen_ls.settings import OPTIONS, Settings, as_json, camel, json_schema, snake
 from qwen_ls.sources import PROJECT_FILE, load
+from qwen_ls.validation import check
 
 
 @pytest.fixture
