@@ -11,7 +11,7 @@ from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
 from qwen_ls.core.prompt import build_prompt
-from qwen_ls.core.types import CompletionContext, CompletionRequest, Prompt, RawCompletion, Skip
+from qwen_ls.core.types import CompletionContext, CompletionRequest, Prompt, RawCompletion, Reason, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -39,11 +39,12 @@ class Call:
         """
         self.key = key
         self._waiters = 0
+        self._abandoned = Reason.ABANDONED
         self._task = asyncio.create_task(work)
         self._task.add_done_callback(lambda task: (task.cancelled() or task.exception(), on_end()))
 
-    async def wait(self) -> RawCompletion | None:
-        """The answer; None if the call was closed in favour of another one.
+    async def wait(self) -> RawCompletion | Skip:
+        """The answer, or why the call was closed before it came.
 
         Raises:
             BackendError: the call failed.
@@ -56,10 +57,11 @@ class Call:
             self._waiters -= 1
             if not self._waiters:
                 self._task.cancel()
-        return None if self._task.cancelled() else self._task.result()
+        return Skip(self._abandoned) if self._task.cancelled() else self._task.result()
 
-    def abandon(self) -> None:
+    def abandon(self, reason: Reason = Reason.ABANDONED) -> None:
         """Close the connection, without waiting until it is closed."""
+        self._abandoned = reason
         self._task.cancel()
 
     async def closed(self) -> None:

@@ -150,8 +150,8 @@ class CompletionService:
             report.target(backend.target)
             call = self._start(backend, context, ask, key, report)
         answer = await call.wait()
-        if answer is None:
-            return Skip(Reason.SUPERSEDED)
+        if isinstance(answer, Skip):
+            return answer
         return self._trim(answer, context, ask, "network", report)
 
     def _start(
@@ -160,7 +160,7 @@ class CompletionService:
         """Put a call on its way; the document's other one, if there is one, is closed."""
         uri = context.document.uri
         if other := self._calls.pop(uri, None):
-            other.abandon()
+            other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion:
             answer = await ask_model(backend, context, ask, self.settings, report)

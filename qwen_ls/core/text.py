@@ -64,12 +64,22 @@ def width_of(indent: str, tab_size: int = 4) -> int:
 def unmatched_closers(text: str, *, inside: str = "") -> list[tuple[str, int]]:
     """The closing brackets and quotes of `text` whose openers stand before it, with their offsets.
 
-    A scanner for any language: quotes toggle, a backslash escapes inside quotes, `"` and `'` strings end with
-    their line.
-
     Args:
         text: what is scanned.
         inside: the quote that is open where the text begins, if one is.
+    """
+    return _scan(text, inside)[0]
+
+
+def open_quote(line: str) -> str:
+    """The quote that is open at the end of a line that begins outside of any; empty where none is."""
+    return _scan(line, "")[1]
+
+
+def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str]:
+    """Unmatched closers and the quote that is open at the end, by a scanner for any language.
+
+    Quotes toggle, a backslash escapes, a string ends with its line unless it stands in backticks.
     """
     found: list[tuple[str, int]] = []
     stack: list[str] = []
@@ -91,4 +101,4 @@ def unmatched_closers(text: str, *, inside: str = "") -> list[tuple[str, int]]:
             stack.pop()
         elif char in CLOSERS and not stack:
             found.append((char, match.start()))
-    return found
+    return found, quote

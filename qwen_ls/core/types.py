@@ -49,6 +49,7 @@ class Reason(enum.StrEnum):
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"
     SUPERSEDED = "a newer request took its place"
+    ABANDONED = "the document was closed or the settings changed meanwhile"
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def accept(
         pytest.param("print(█)", "f(x))", "print(f(x))█", id="the-unbalanced-one-covers"),
         pytest.param("print('█')", "hello')", "print('hello')█", id="quote-and-bracket-covered"),
         pytest.param("print('█')", "hello", "print('hello█')", id="closers-kept"),
+        pytest.param("print('a█)", "b', c)", "print('ab', c)█", id="a-string-that-the-editor-left-open"),
         pytest.param("f([█])", "1, 2]", "f([1, 2]█)", id="the-inner-closer-only"),
         pytest.param("foo(█);", "a, b);", "foo(a, b);█", id="closer-and-semicolon"),
         pytest.param("x = [█]", "1, 2, 3", "x = [1, 2, 3█]", id="no-closer-in-the-answer"),

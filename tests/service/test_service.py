@@ -294,7 +294,7 @@ async def test_toggle_and_forget(stage: Stage) -> None:
     task = start(stage, "x = █", INVOKED)
     await until(lambda: stage.backend.live)
     stage.service.forget("file:///p/a.py")
-    assert await asyncio.wait_for(task, 5) == Skip(Reason.SUPERSEDED)
+    assert await asyncio.wait_for(task, 5) == Skip(Reason.ABANDONED)
 
 
 async def test_new_settings_build_a_new_backend_and_drop_old_answers(stage: Stage) -> None:

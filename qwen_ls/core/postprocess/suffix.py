@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, unmatched_closers, with_eol
+from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, open_quote, unmatched_closers, with_eol
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -87,8 +87,10 @@ def covered(text: str, context: CompletionContext) -> int:
     tail = context.line_suffix
     if not tail or tail[0] not in CLOSERS + QUOTES:
         return 0
-    inside = tail[0] if tail[0] in QUOTES and _quote_is_open(context.line_prefix, tail[0]) else ""
+    inside = open_quote(context.line_prefix)
     closers = [char for char, _ in unmatched_closers(text, inside=inside)]
+    if inside and closers[:1] == [inside] and tail[0] != inside:
+        closers = closers[1:]  # the string's end was not typed by the editor; the brackets after it were
     count = 0
     for char in closers:
         if count < len(tail) and tail[count] == char:
@@ -99,7 +101,3 @@ def covered(text: str, context: CompletionContext) -> int:
     if count and rest and not set(rest) - set(";,: ") and text.rstrip().endswith(rest):
         return len(tail.rstrip())
     return count
-
-
-def _quote_is_open(line_prefix: str, quote: str) -> bool:
-    return line_prefix.replace("\\" + quote, "").count(quote) % 2 == 1
