@@ -10,6 +10,7 @@ from qwen_ls.backend.base import TimeoutFailure
 from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
+from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.prompt import build_prompt
 from qwen_ls.core.types import CompletionContext, CompletionRequest, Prompt, RawCompletion, Reason, Skip
 
@@ -113,6 +114,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
 
     A time-out after whole lines have come is an answer that was cut, not a failure.
     """
+    held_back = request.prompt.held_back
     text, finish_reason, usage = "", None, None
     try:
         async with contextlib.aclosing(backend.stream(request)) as chunks:
@@ -122,10 +124,14 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
-                if "\n" in chunk.text and finish_reason is None and is_complete(text, hole):
+                if (
+                    "\n" in chunk.text
+                    and finish_reason is None
+                    and is_complete(without_held_back(text, held_back), hole)
+                ):
                     break
     except TimeoutFailure:
         if "\n" not in text.strip():
             raise
         finish_reason = "length"
-    return RawCompletion(text, finish_reason, usage)
+    return RawCompletion(without_held_back(text, held_back), finish_reason, usage)

@@ -49,8 +49,20 @@ def build_prompt(
         # Neither API continues nothing: "generating content that precedes a given suffix is not supported".
         prefix = header(context) + prefix
     if strategy is Strategy.FIM:
-        return Prompt(strategy, prefix, suffix, fim(prefix, suffix, layout), stop)
+        held_back = indent_to_hold_back(context) if layout is Layout.SUFFIX_FIRST else ""
+        shown = prefix.removesuffix(held_back)
+        return Prompt(strategy, prefix, suffix, fim(shown, suffix, layout), stop, held_back)
     return Prompt(strategy, prefix, suffix, instruction(context.document.language_id, suffix), stop)
+
+
+def indent_to_hold_back(context: CompletionContext) -> str:
+    """The indentation of a line that has nothing else yet, where a prompt would end with it.
+
+    A tokenizer joins blanks with the word that follows them: a prompt that ends in blanks makes the model
+    begin with one blank too many. Left out, it writes the indentation itself.
+    """
+    typed = context.line_prefix
+    return typed if not typed.strip(" \t") and typed != context.prefix else ""
 
 
 def fim(prefix: str, suffix: str, layout: Layout) -> str:

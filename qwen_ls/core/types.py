@@ -112,6 +112,8 @@ class Prompt:
     suffix: str
     text: str
     stop: tuple[str, ...] = ()
+    held_back: str = ""
+    """Blanks before the cursor that the prompt leaves out; the answer is expected to begin with them."""
 
 
 @dataclass(frozen=True, slots=True)

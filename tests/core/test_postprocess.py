@@ -10,6 +10,7 @@ from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
 from qwen_ls.core.postprocess.suffix import covered
+from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.tokens import SPECIAL
 from qwen_ls.core.trigger import Ask
 from qwen_ls.core.types import Reason, Skip, Strategy
@@ -54,6 +55,7 @@ def accept(
         pytest.param("x = █", "  \n ", Reason.EMPTY, id="blank"),
         pytest.param("return █", " x", "return x█", id="blank-typed-already"),
         pytest.param("if a:\n    █", "    return 1", "if a:\n    return 1█", id="indent-typed-already"),
+        pytest.param("if a:\n    █", " return 1", "if a:\n    return 1█", id="one-blank-too-many"),
         pytest.param("x = 1\ny = fo█", "x = 1\ny = foo()", "x = 1\ny = foo()█", id="echo-of-lines"),
         pytest.param("total = su█", "total = sum(xs)", "total = sum(xs)█", id="echo-of-the-line"),
         pytest.param("x = x█", "x + 1", "x = xx + 1█", id="a-short-likeness-is-no-echo"),
@@ -83,6 +85,12 @@ def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
             "return x\n\n# Test cases\nprint(f(2))",
             "def f(x):\n    return x█\n\nprint(f(1))",
             id="stops-at-dedent",
+        ),
+        pytest.param(
+            "def f(x):\n    █\n",
+            " y = []\n     for z in x:\n         y.append(z)\n     return y\n",
+            "def f(x):\n    y = []\n    for z in x:\n        y.append(z)\n    return y█\n",
+            id="one-column-off",
         ),
         pytest.param(
             "def f(x):█\n\nprint(f(1))",
@@ -142,6 +150,21 @@ def test_blocks(picture: str, raw: str, after: str | Reason) -> None:
 )
 def test_chat_answers(raw: str, after: str) -> None:
     assert accept("x = █", raw, strategy=PARTIAL) == after
+
+
+@pytest.mark.parametrize(
+    ("answer", "held_back", "text"),
+    [
+        pytest.param("    x\n    y", "    ", "x\n    y", id="as-expected"),
+        pytest.param("        x", "    ", "    x", id="deeper"),
+        pytest.param("  x", "    ", "x", id="less-deep-the-user-s-indent-stands"),
+        pytest.param("\tx", "    ", "x", id="tabs-the-user-s-indent-stands"),
+        pytest.param("\n    x", "    ", "\n    x", id="a-new-line-first"),
+        pytest.param("  x", "", "  x", id="nothing-held-back"),
+    ],
+)
+def test_what_the_prompt_held_back_is_taken_off_the_answer(answer: str, held_back: str, text: str) -> None:
+    assert without_held_back(answer, held_back) == text
 
 
 def test_a_fence_inside_a_markdown_answer_stays() -> None:

@@ -33,6 +33,12 @@ PSM, SPM = Layout.PREFIX_SUFFIX_MIDDLE, Layout.SUFFIX_FIRST
         ),
         pytest.param("a = █\nb", SPM, "<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>a = ", id="suffix-first"),
         pytest.param(
+            "if a:\n    █\nb",
+            SPM,
+            "<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>if a:\n",
+            id="suffix-first-holds-typed-indent-back",
+        ),
+        pytest.param(
             "█\nb = 1",
             PSM,
             "<|fim_prefix|># a.py\n<|fim_suffix|>\nb = 1<|fim_middle|>",

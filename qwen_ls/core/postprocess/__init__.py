@@ -25,6 +25,7 @@ BEFORE_CACHE: tuple[Step, ...] = (
 )
 AFTER_CACHE: tuple[Step, ...] = (
     whitespace.drop_typed_indent,
+    whitespace.drop_stray_blank,
     limit.stop_at_dedent,
     limit.stop_at_max_lines,
     suffix.drop_repeated_lines,

@@ -23,6 +23,32 @@ def drop_typed_indent(text: str, hole: Hole) -> str:
     return text
 
 
+def without_held_back(text: str, held_back: str) -> str:
+    """The answer to a prompt that left out the indentation before the cursor, as if it had not.
+
+    Where the model indents otherwise than the user has, the user's indentation stands.
+    """
+    if not held_back or text[:1] in {"\n", "\r"}:
+        return text
+    return text[len(held_back) :] if text.startswith(held_back) else text.lstrip(" \t")
+
+
+def drop_stray_blank(text: str, hole: Hole) -> str:
+    """Take off the one blank too many that an answer after typed indentation begins with.
+
+    It comes from tokenizers that join a blank with the word after it. Lines below that stand one column off
+    for the same reason are moved back with it.
+    """
+    typed = hole.context.line_prefix
+    if not typed or typed.strip(" ") or text[:1] != " " or text[1:2] in {"", " ", "\t", "\n", "\r"}:
+        return text
+    first, *rest = text.split("\n")
+    widths = [len(indent_of(line)) - len(typed) - 1 for line in rest if line.strip()]
+    if widths and all(width >= 0 and width % 2 == 0 for width in widths):
+        rest = [line[1:] if line.strip() else line for line in rest]
+    return "\n".join([first[1:], *rest])
+
+
 def trim_end(text: str, hole: Hole) -> str | Skip:
     """Cut blanks and line ends off the end; a blank answer is none."""
     trimmed = text.rstrip()
