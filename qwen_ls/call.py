@@ -42,7 +42,13 @@ class Call:
         self._waiters = 0
         self._abandoned = Reason.ABANDONED
         self._task = asyncio.create_task(work)
-        self._task.add_done_callback(lambda task: (task.cancelled() or task.exception(), on_end()))
+
+        def ended(task: asyncio.Task[RawCompletion]) -> None:
+            if not task.cancelled():
+                task.exception()  # it has been seen, also if nobody waits for it any more
+            on_end()
+
+        self._task.add_done_callback(ended)
 
     async def wait(self) -> RawCompletion | Skip:
         """The answer, or why the call was closed before it came.
