@@ -87,6 +87,9 @@ def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
             id="stops-at-dedent",
         ),
         pytest.param(
+            "if a:█", " \n    b() \n    c()\t\n", "if a:\n    b()\n    c()█", id="blanks-at-line-ends"
+        ),
+        pytest.param(
             "def f(x):\n    █\n",
             " y = []\n     for z in x:\n         y.append(z)\n     return y\n",
             "def f(x):\n    y = []\n    for z in x:\n        y.append(z)\n    return y█\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.text import indent_of, with_eol
@@ -9,6 +10,8 @@ from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
+
+_TRAILING = re.compile(r"[ \t]+(?=[\r\n])")
 
 
 def drop_typed_indent(text: str, hole: Hole) -> str:
@@ -50,8 +53,8 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
 
 
 def trim_end(text: str, hole: Hole) -> str | Skip:
-    """Cut blanks and line ends off the end; a blank answer is none."""
-    trimmed = text.rstrip()
+    """Cut blanks off the end of every line, and line ends off the end of all; a blank answer is none."""
+    trimmed = _TRAILING.sub("", text).rstrip()
     if not trimmed:
         return Skip(Reason.EMPTY)
     if hole.context.line_prefix.endswith((" ", "\t")) and trimmed[0] == " " and not text.startswith("  "):
