@@ -1,0 +1,57 @@
+"""What is particular about single clients, as rows of data. Code reads rows; it does not name clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """How one editor behaves, as far as the server has to care."""
+
+    held_back_s: float = 0.0
+    """How long the editor itself waits after a change before it tells us about the change and asks."""
+    line_feeds_only: bool = False
+    """Whether a carriage return in an item is inserted as a character instead of as part of a line end."""
+    takes_status: bool = True
+    """Whether `didChangeStatus`, which is no part of LSP, does no harm."""
+    is_vscode: bool = False
+    """Whether the client may be built on vscode-languageclient; see `counts_triggers_from_zero`."""
+
+
+OTHER = Client()
+
+CLIENTS = {
+    # `vim.lsp.inline_completion` restarts a timer of 200 ms at each key and flushes the changes right before
+    # it asks; its virtual text and its insertion show a carriage return as ^M, in dos files too.
+    "Neovim": Client(held_back_s=0.2, line_feeds_only=True),
+    # lsp-mode warns the user about each notification that it does not know.
+    "emacs": Client(takes_status=False),
+    "Visual Studio Code": Client(is_vscode=True),
+    "Visual Studio Code - Insiders": Client(is_vscode=True),
+    "VSCodium": Client(is_vscode=True),
+    "code-server": Client(is_vscode=True),
+    "Cursor": Client(is_vscode=True),
+}
+
+
+def client_named(name: str | None) -> Client:
+    """The row of a client by its `clientInfo.name`."""
+    return CLIENTS.get(name or "", OTHER)
+
+
+def counts_triggers_from_zero(client: Client, capabilities: Mapping[str, Any]) -> bool:
+    """Whether the client sends VS Code's own trigger kinds, 0 invoked and 1 automatic, instead of LSP's.
+
+    vscode-languageclient 9 does. It has no name of its own in `initialize`, but unlike 10 and later it does
+    not declare `workspace.textDocumentContent`; a client that is not this library at all (a test, an
+    imitation) is known by lacking `textDocument.typeHierarchy`, which the library always declares.
+    """
+    workspace, document = capabilities.get("workspace"), capabilities.get("textDocument")
+    if not client.is_vscode or not isinstance(workspace, dict) or not isinstance(document, dict):
+        return False
+    return "typeHierarchy" in document and "textDocumentContent" not in workspace
