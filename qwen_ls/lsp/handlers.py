@@ -6,12 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
-from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 
 from qwen_ls.core.budget import window_chars
 from qwen_ls.core.types import Completion, Reason
 from qwen_ls.lsp import convert
+from qwen_ls.lsp.capabilities import registers_dynamically
 from qwen_ls.lsp.completions import SUPERSEDED, nothing
 from qwen_ls.lsp.convert import InvalidParamsError, field
 
@@ -52,20 +52,10 @@ def register(server: QwenLanguageServer) -> None:
     }
 
 
-# What the server can do
-
-
-def advertise(server: QwenLanguageServer, capabilities: types.ServerCapabilities) -> None:
-    """Say what pygls does not know about; inline completion in one way only."""
-    capabilities.execute_command_provider = types.ExecuteCommandOptions(commands=list(COMMANDS))
-    if not _registers_inline_completion(server):
-        capabilities.inline_completion_provider = types.InlineCompletionOptions(work_done_progress=False)
-
-
 async def register_dynamically(server: QwenLanguageServer) -> None:
     """Register what the client wants registered; a refusal is logged."""
     registrations = []
-    if _registers_inline_completion(server):
+    if registers_dynamically(server.protocol.raw_initialize):
         method = types.TEXT_DOCUMENT_INLINE_COMPLETION
         options = types.InlineCompletionRegistrationOptions(document_selector=None)
         registrations.append(types.Registration(id=method, method=method, register_options=options))
@@ -79,11 +69,6 @@ async def register_dynamically(server: QwenLanguageServer) -> None:
             await server.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params)
         except (JsonRpcException, TimeoutError) as error:
             logger.warning("the client did not register %s: %s", registration.method, type(error).__name__)
-
-
-def _registers_inline_completion(server: QwenLanguageServer) -> bool:
-    path = "text_document.inline_completion.dynamic_registration"
-    return bool(get_capability(server.client_capabilities, path, False))
 
 
 # Documents

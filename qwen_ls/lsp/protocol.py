@@ -20,6 +20,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
+from qwen_ls.lsp.capabilities import initialize_result
 from qwen_ls.lsp.completions import log_failure
 from qwen_ls.lsp.convert import InvalidParamsError
 from qwen_ls.lsp.workarounds import describe_misfit, structure_initialize, unmixed
@@ -72,6 +73,8 @@ class QwenProtocol(LanguageServerProtocol):
         self.state = State.NEW
         self.out: Writer | None = None
         self.raw_initialize: dict[str, Any] = {}
+        self.answered: MessageId | None = None
+        """The `initialize` that `greeting` has answered; it is not answered again."""
         self.routes: dict[str, Callable[[Any], None]] = {types.CANCEL_REQUEST: self._cancel}
         self.request_routes: dict[str, Callable[[MessageId, Any], None]] = {
             types.INITIALIZE: self._initialize
@@ -253,17 +256,20 @@ class QwenProtocol(LanguageServerProtocol):
         self._execute(request_id, types.INITIALIZE, structured)
 
     @lsp_method(types.INITIALIZE)
-    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """As pygls', and then ours."""
-        result = yield from super().lsp_initialize(params)
-        self._server.on_initialize(params, result)
+    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, Any]:
+        """As pygls', but what we can do is for `capabilities` to say: it has been said already, on stdio."""
+        yield from super().lsp_initialize(params)
+        self._server.on_initialize(params)
         self.state = State.RUNNING
-        return result
+        return initialize_result(self.raw_initialize)
 
     # What goes out
 
     def answer(self, request_id: MessageId, result: Any) -> None:
         """Answer a request."""
+        if self.answered is not None and request_id == self.answered:
+            self.answered = None
+            return
         self._send_data({"jsonrpc": "2.0", "id": request_id, "result": result})
 
     def refuse(self, request_id: MessageId | None, code: int, message: str) -> None:

@@ -65,12 +65,17 @@ def _load_sources(**given: Any) -> Loaded:
 
 def run_stdio(create: Callable[[], QwenLanguageServer] = create_server) -> int:
     """Serve one client on stdin and stdout; returns the exit code."""
-    from qwen_ls.lsp.transport import serve_streams, take_standard_streams
+    from qwen_ls.lsp.greeting import greet
+    from qwen_ls.lsp.standard import take_standard_streams
 
     reading, writing = take_standard_streams()
     log_to_stderr()
+    greeting = greet(reading, writing)
+    from qwen_ls.lsp.transport import serve_streams
+
     server = prepared(create)
-    return _run(lambda: serve_streams(server, reading, writing))
+    server.protocol.answered = greeting.answered
+    return _run(lambda: serve_streams(server, reading, writing, greeting.data))
 
 
 def run_tcp(host: str, port: int, create: Callable[[], QwenLanguageServer] = create_server) -> int:

@@ -15,6 +15,7 @@ from pygls.lsp.server import LanguageServer
 
 from qwen_ls import __version__
 from qwen_ls.lsp import handlers
+from qwen_ls.lsp.capabilities import position_encoding
 from qwen_ls.lsp.clients import OTHER, client_named, counts_triggers_from_zero
 from qwen_ls.lsp.completions import SUPERSEDED, Completions, log_failure
 from qwen_ls.lsp.configuration import Configuration
@@ -99,6 +100,8 @@ class QwenLanguageServer(LanguageServer):
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.wait([self._closing])
+        if self._shutting_down and self._shutting_down is not asyncio.current_task():
+            await asyncio.wait([self._shutting_down])  # its answer leaves before the writer is closed
 
     @property
     def service(self) -> CompletionService:
@@ -110,8 +113,8 @@ class QwenLanguageServer(LanguageServer):
 
     # The life of a session
 
-    def on_initialize(self, params: types.InitializeParams, result: types.InitializeResult) -> None:
-        """Learn about the client, read the settings, say what the server can do."""
+    def on_initialize(self, params: types.InitializeParams) -> None:
+        """Learn about the client."""
         raw = self.protocol.raw_initialize
         raw_capabilities = raw.get("capabilities")
         name = params.client_info.name if params.client_info else None
@@ -119,9 +122,7 @@ class QwenLanguageServer(LanguageServer):
         if isinstance(raw_capabilities, dict):
             self.triggers_from_zero = counts_triggers_from_zero(self.client, raw_capabilities)
         self.herald.sends_status = self.client.takes_status
-        encoding = result.capabilities.position_encoding or types.PositionEncodingKind.Utf16
-        self.documents.encoding = types.PositionEncodingKind(encoding).value
-        handlers.advertise(self, result.capabilities)
+        self.documents.encoding = position_encoding(raw)
         self.configuration.learn(params)
         if not self.configuration.can_ask:
             self._settings_known.set()

@@ -12,7 +12,6 @@ import logging
 import os
 import queue
 import stat
-import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
@@ -157,9 +156,9 @@ class FdWriter:
 class PipeReader(asyncio.Protocol):
     """Reads a pipe or socket: frames what arrives and hands it over, several messages a read."""
 
-    def __init__(self, session: Session, on_eof: Callable[[], None]) -> None:
+    def __init__(self, session: Session, on_eof: Callable[[], None], framer: Framer) -> None:
         self._session = session
-        self._framer = Framer()
+        self._framer = framer
         self._on_eof = on_eof
 
     def data_received(self, data: bytes) -> None:
@@ -172,10 +171,9 @@ class PipeReader(asyncio.Protocol):
         self._on_eof()
 
 
-def read_in_thread(fd: int, session: Session, on_eof: Callable[[], None]) -> None:
+def read_in_thread(fd: int, session: Session, on_eof: Callable[[], None], framer: Framer) -> None:
     """Read what an event loop cannot watch (files, Windows' pipes) in a thread; hand over whole messages."""
     loop = asyncio.get_running_loop()
-    framer = Framer()
 
     def hand_over(bodies: list[bytes]) -> None:
         for body in bodies:
@@ -190,24 +188,6 @@ def read_in_thread(fd: int, session: Session, on_eof: Callable[[], None]) -> Non
             loop.call_soon_threadsafe(on_eof)
 
     threading.Thread(target=run, name="qwen-ls-reader", daemon=True).start()
-
-
-def take_standard_streams() -> tuple[int, int]:
-    """Descriptors of stdin and stdout for our use alone.
-
-    Whatever else prints goes to stderr from now on, and a child process finds an empty stdin.
-    """
-    reading, writing = os.dup(0), os.dup(1)
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.setmode(reading, os.O_BINARY)
-        msvcrt.setmode(writing, os.O_BINARY)
-    return reading, writing
 
 
 def is_pollable(fd: int) -> bool:
@@ -233,8 +213,15 @@ class Valve:
             self.reader.resume_reading()
 
 
-async def serve_streams(session: Session, reading: int, writing: int) -> int:
-    """Serve one client on two descriptors until it leaves; returns the exit code."""
+async def serve_streams(session: Session, reading: int, writing: int, data: bytes = b"") -> int:
+    """Serve one client on two descriptors until it leaves; returns the exit code.
+
+    Args:
+        session: the client's session.
+        reading: a descriptor of the client's output.
+        writing: a descriptor of the client's input.
+        data: what was read already.
+    """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
     valve = Valve()
@@ -246,13 +233,16 @@ async def serve_streams(session: Session, reading: int, writing: int) -> int:
     pollable = is_pollable(writing)
     writer = FdWriter(writing, valve.press) if pollable else ThreadWriter(writing)
     session.attach(writer, on_end=end)
+    framer = Framer()
+    for body in framer.feed(data):
+        session.receive(body)
     reader: asyncio.ReadTransport | None = None
     if is_pollable(reading):
         pipe = os.fdopen(reading, "rb", buffering=0)
-        reader, _ = await loop.connect_read_pipe(lambda: PipeReader(session, lambda: end(0)), pipe)
+        reader, _ = await loop.connect_read_pipe(lambda: PipeReader(session, lambda: end(0), framer), pipe)
         valve.reader = reader
     else:
-        read_in_thread(reading, session, lambda: end(0))
+        read_in_thread(reading, session, lambda: end(0), framer)
     try:
         return await ended
     finally:

@@ -1,0 +1,51 @@
+"""What the server says of itself at `initialize`. Pure, and without lsprotocol, which is imported later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qwen_ls import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMANDS = ("qwen-ls.accepted", "qwen-ls.explain", "qwen-ls.status", "qwen-ls.toggle", "qwen-ls.clearCache")
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+INCREMENTAL = 2
+"""LSP `TextDocumentSyncKind.Incremental`."""
+
+
+def initialize_result(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to `initialize`, for its raw parameters."""
+    capabilities: dict[str, Any] = {
+        "positionEncoding": position_encoding(params),
+        "textDocumentSync": {"openClose": True, "change": INCREMENTAL, "save": False},
+        "executeCommandProvider": {"commands": list(COMMANDS)},
+        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": False}},
+    }
+    if isinstance(_client(params, "notebookDocument"), dict):
+        capabilities["notebookDocumentSync"] = {"notebookSelector": [{"notebook": "*"}]}
+    if not registers_dynamically(params):
+        # An object: some clients take an empty one for null.
+        capabilities["inlineCompletionProvider"] = {"workDoneProgress": False}
+    return {"capabilities": capabilities, "serverInfo": {"name": "qwen-ls", "version": __version__}}
+
+
+def position_encoding(params: Mapping[str, Any]) -> str:
+    """The first encoding on the client's list that we know; utf-16 where it has none (LSP 3.17)."""
+    wanted = _client(params, "general", "positionEncodings")
+    known = (name for name in wanted if name in ENCODINGS) if isinstance(wanted, list) else iter(())
+    return next(known, "utf-16")
+
+
+def registers_dynamically(params: Mapping[str, Any]) -> bool:
+    """Whether inline completion is registered after `initialized`, as the client prefers it."""
+    return _client(params, "textDocument", "inlineCompletion", "dynamicRegistration") is True
+
+
+def _client(params: Mapping[str, Any], *path: str) -> Any:
+    """One of the client's capabilities; None where it has none, or nonsense."""
+    value: Any = params.get("capabilities")
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
