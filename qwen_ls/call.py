@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import TimeoutFailure
+from qwen_ls.backend.base import DeadlineError
 from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
@@ -136,7 +136,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
                     and is_complete(without_held_back(text, held_back), hole)
                 ):
                     break
-    except TimeoutFailure:
+    except DeadlineError:
         if "\n" not in text.strip():
             raise
         finish_reason = "length"

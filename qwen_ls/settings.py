@@ -121,8 +121,11 @@ class Settings:
         maximum=5000,
         word="auto",
     )
-    timeout_ms: int = option(
-        10_000, "The longest a call may take, in milliseconds.", minimum=500, maximum=600_000
+    timeout_ms: int | None = option(
+        None,
+        "The longest a call may take, in milliseconds; by default 10000, on the local engine 60000.",
+        minimum=500,
+        maximum=600_000,
     )
     prompt_tokens: int = option(
         2048,

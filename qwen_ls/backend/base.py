@@ -11,9 +11,9 @@ BackendError
 ├── ContentError           the content filter refused this prompt or answer      give up
 ├── RateLimitError         429                                                   cool down
 ├── ServerError            5xx, gateway pages                                    cool down
-├── ConnectionFailure      no network, no such host, connection lost             cool down
+├── UnreachableError       no network, no such host, connection lost             cool down
 │   └── TlsError           the host's certificate was refused                    stop
-├── TimeoutFailure         no answer in time                                     cool down
+├── DeadlineError          no answer in time                                     cool down
 ├── AnswerError            an answer that cannot be understood                   give up
 └── NotReadyError          the local engine is being prepared                    give up
 ```
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import Chunk, CompletionRequest
 
 
@@ -138,21 +139,21 @@ class ServerError(BackendError):
     cause = "server"
 
 
-class ConnectionFailure(BackendError):
+class UnreachableError(BackendError):
     """The endpoint could not be reached."""
 
     action = Action.COOL_DOWN
     cause = "network"
 
 
-class TlsError(ConnectionFailure):
+class TlsError(UnreachableError):
     """The host's certificate was refused."""
 
     action = Action.STOP
     cause = "tls"
 
 
-class TimeoutFailure(BackendError):
+class DeadlineError(BackendError):
     """No answer in time."""
 
     action = Action.COOL_DOWN
@@ -173,6 +174,11 @@ class NotReadyError(BackendError):
 
 class Backend(Protocol):
     """One endpoint, ready to be asked."""
+
+    @property
+    def target(self) -> Target:
+        """What calls are made to: model, strategy, limits."""
+        ...
 
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Ask, and yield the answer in pieces.

@@ -11,10 +11,10 @@ import pytest
 from qwen_ls.backend.base import (
     AuthenticationError,
     ContentError,
+    DeadlineError,
     NotReadyError,
     RateLimitError,
     ServerError,
-    TimeoutFailure,
 )
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
 from qwen_ls.settings import Settings
@@ -278,11 +278,11 @@ async def test_settings_that_cannot_work_are_refused_before_any_call(stage: Stag
 
 
 async def test_a_time_out_after_whole_lines_is_a_short_answer(stage: Stage) -> None:
-    stage.backend.script = [["a = 1\n    b = 2\n    c", TimeoutFailure("slow")]]
+    stage.backend.script = [["a = 1\n    b = 2\n    c", DeadlineError("slow")]]
     shown = await ask(stage, "def f():\n    █\n", INVOKED)
     assert isinstance(shown, Completion)
     assert shown.text == "a = 1\n    b = 2"
-    stage.backend.script = [["a = 1", TimeoutFailure("slow")]]
+    stage.backend.script = [["a = 1", DeadlineError("slow")]]
     assert (await ask(stage, "def g():\n    █\n", INVOKED)).reason is Reason.BACKEND
 
 

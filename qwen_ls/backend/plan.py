@@ -1,0 +1,285 @@
+"""From settings to a target: which address, model and strategy a call will have, or why none can be made.
+
+Pure. `doctor` and `config` explain what this decided; nothing that cannot work gets past it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qwen_ls.backend import models
+from qwen_ls.backend.address import Address, key_refused, may_receive_key, read_address
+from qwen_ls.backend.base import ConfigurationError
+from qwen_ls.backend.models import Model, Thinking, find_model
+from qwen_ls.backend.presets import DASHSCOPE, PLAN_KEY, PROVIDERS, Provider, Region, dashscope_host
+from qwen_ls.core.types import Layout, Strategy
+
+if TYPE_CHECKING:
+    from qwen_ls.backend.presets import LocalEndpoint
+    from qwen_ls.settings import Settings
+
+# The pattern of DashScope's own SDK. It becomes a part of a host name: nothing else may pass.
+_WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_PATHS = {Strategy.FIM: "/completions", Strategy.PARTIAL: "/chat/completions"}
+_NAMES = {Strategy.FIM: "fill-in-the-middle", Strategy.PARTIAL: "partial mode"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What calls are made to, decided once per settings."""
+
+    provider: Provider
+    model: str
+    """The model's id as it is sent."""
+    row: Model
+    """What is known of the model."""
+    strategy: Strategy
+    base_url: str
+    """Normalised, without a slash at its end; empty while the local engine is not running."""
+    host: str
+    """The base URL's host, in lower case, without port."""
+    region: str = ""
+    """DashScope's region; empty elsewhere."""
+    workspace: str = ""
+    named_host: str = ""
+    """The host that the user's settings name; a key may go there."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing and does not prevent a call, a sentence each."""
+
+    @property
+    def url(self) -> str:
+        """Where the strategy's calls go."""
+        return self.base_url + _PATHS[self.strategy]
+
+    @property
+    def layout(self) -> Layout:
+        """The order of a FIM prompt's parts."""
+        return self.row.layout
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """The model's own stop strings, the most useful first, no more than the provider takes."""
+        return self.row.stop[: self.provider.stop_max] if self.strategy is Strategy.FIM else ()
+
+    def prompt_tokens(self, settings: Settings) -> int:
+        """The whole prompt's budget, in tokens: as set, less where the model cannot or should not read it."""
+        room = self.row.context_tokens - min(self.row.max_output_tokens, self.row.context_tokens // 4)
+        return min(settings.prompt_tokens, self.row.prompt_cap_tokens or room, room)
+
+    def max_tokens(self, wanted: int) -> int:
+        """The longest answer to ask for, in tokens: as wanted, or the model's own limit."""
+        return max(1, min(wanted, self.row.max_output_tokens))
+
+    def timeout_ms(self, settings: Settings) -> int:
+        """The longest a call may take: as set, or as long as the provider may need."""
+        return settings.timeout_ms or self.provider.timeout_ms
+
+    @property
+    def thinking_off(self) -> bool:
+        """Whether the model has to be told not to think."""
+        return self.row.thinking is Thinking.HYBRID and self.strategy is Strategy.PARTIAL
+
+
+def resolve(settings: Settings, *, local: LocalEndpoint | None = None) -> Target:
+    """Decide address, model and strategy.
+
+    Args:
+        settings: the settings in force.
+        local: where the local engine listens, for the provider `local`, once it runs.
+
+    Raises:
+        ConfigurationError: no call can work; it names the cause and the setting to change.
+    """
+    provider = PROVIDERS[settings.provider]
+    if provider.name == "local":
+        return _local_target(settings, provider, local)
+    region = provider.regions.get(settings.region)
+    address = _address(settings, provider, region)
+    if known := dashscope_host(address.host):
+        provider, region = _as_dashscope(provider, is_plan=known.is_plan), known.region
+    model = settings.model or _default_model(provider, region)
+    row = find_model(models.HOSTED if provider.regions else models.OPEN, model)
+    _refuse_retired(provider, model, row)
+    possible = [s for s in provider.strategies if region is None or s in region.strategies]
+    return Target(
+        provider=provider,
+        model=model,
+        row=row,
+        strategy=_strategy(settings, provider, region, model, row, possible),
+        base_url=address.url,
+        host=address.host,
+        region=region.name if region else "",
+        workspace=_workspace(settings) if provider.regions else "",
+        named_host=address.host if settings.base_url else "",
+        notes=_notes(settings, model, row, region),
+    )
+
+
+def check_key(target: Target, key: str) -> None:
+    """Refuse a key that is known not to work at the target's host, or may not be sent to it.
+
+    Raises:
+        ConfigurationError: a subscription plan's key at an ordinary host, or a host that may not have a key.
+    """
+    if not may_receive_key(target.base_url.partition(":")[0], target.host, named_host=target.named_host):
+        raise key_refused(target.base_url)
+    known = dashscope_host(target.host)
+    if known and not known.is_plan and key.startswith(PLAN_KEY):
+        raise ConfigurationError(
+            f"The key is a Coding Plan's or Token Plan's ({PLAN_KEY}…), and {target.host} refuses those",
+            remedy="Set baseUrl to the plan's address, for example https://coding.dashscope.aliyuncs.com/v1, "
+            "or use an ordinary key.",
+            cause="plan key",
+        )
+
+
+def _local_target(settings: Settings, provider: Provider, local: LocalEndpoint | None) -> Target:
+    model = local.model if local else provider.default_models[""]
+    row = find_model(models.LOCAL, model)
+    address = read_address(local.base_url) if local else Address("", "", "")
+    strategy = row.strategies[0] if settings.strategy == "auto" else Strategy(settings.strategy)
+    return Target(provider, model, row, strategy, address.url, address.host)
+
+
+def _address(settings: Settings, provider: Provider, region: Region | None) -> Address:
+    if settings.base_url:
+        return read_address(settings.base_url, default_path=provider.default_path)
+    if region is not None:
+        workspace = _workspace(settings)
+        host = f"{workspace}.{region.maas}.maas.aliyuncs.com" if workspace else region.host
+        return read_address(f"https://{host}")
+    if provider.base_url is None:
+        raise ConfigurationError(
+            f"The provider {provider.name} needs an address",
+            remedy="Set baseUrl to the server's, as in https://host/v1.",
+            cause="base url",
+        )
+    return read_address(provider.base_url)
+
+
+def _as_dashscope(provider: Provider, *, is_plan: bool) -> Provider:
+    """DashScope's rules hold at DashScope's hosts, whatever the settings call the provider."""
+    return dataclasses.replace(
+        DASHSCOPE,
+        name=provider.name,
+        key_env=provider.key_env or DASHSCOPE.key_env,
+        strategies=(Strategy.PARTIAL,) if is_plan else DASHSCOPE.strategies,
+        default_models={"": "qwen3-coder-next"} if is_plan else DASHSCOPE.default_models,
+    )
+
+
+def _workspace(settings: Settings) -> str:
+    if not settings.workspace_id:
+        return ""
+    workspace = settings.workspace_id.strip()
+    if not _WORKSPACE.fullmatch(workspace):
+        raise ConfigurationError(
+            "The workspaceId is not one of DashScope's",
+            remedy="Set workspaceId to an id like llm-xxxx or ws-xxxx, as the console shows it.",
+            cause="workspace",
+        )
+    return workspace
+
+
+def _default_model(provider: Provider, region: Region | None) -> str:
+    defaults = provider.default_models
+    model: str = defaults.get(region.name if region else "", "") or defaults.get("", "")
+    if not model:
+        raise ConfigurationError(
+            f"{sentence(provider.title)} has no default model",
+            remedy="Set model to the id of one that it serves.",
+            cause="no model",
+        )
+    return model
+
+
+def _refuse_retired(provider: Provider, model: str, row: Model) -> None:
+    if row.retired:
+        raise ConfigurationError(
+            f"{sentence(provider.title)} has retired the model {shown(model)} on {row.retired}",
+            remedy=f"Set model to {row.successor}, or leave it out for the default.",
+            cause="retired model",
+        )
+
+
+def _strategy(
+    settings: Settings,
+    provider: Provider,
+    region: Region | None,
+    model: str,
+    row: Model,
+    possible: list[Strategy],
+) -> Strategy:
+    thinks = row.thinking is Thinking.ONLY
+    if settings.strategy == "auto":
+        for strategy in row.strategies:
+            if strategy in possible and not (thinks and strategy is Strategy.PARTIAL):
+                return strategy
+        raise _thinking_refused(model) if thinks else _strategy_refused(model, row.strategies[0], "")
+    wanted = Strategy(settings.strategy)
+    if wanted not in possible:
+        raise _place_refused(provider, region)
+    if thinks and wanted is Strategy.PARTIAL:
+        raise _thinking_refused(model)
+    if wanted not in row.strategies:
+        fitting = (
+            f" or model to {provider.default_models.get('beijing', '')}" if wanted is Strategy.FIM else ""
+        )
+        raise _strategy_refused(model, wanted, fitting if provider.regions else "")
+    return wanted
+
+
+def _place_refused(provider: Provider, region: Region | None) -> ConfigurationError:
+    if region is not None and Strategy.FIM not in region.strategies:
+        return ConfigurationError(
+            f"DashScope has fill-in-the-middle in the region beijing only, and the region is {region.name}",
+            remedy="Set strategy to auto or partial, or region to beijing with a key of that region.",
+            cause="strategy",
+        )
+    return ConfigurationError(
+        f"{sentence(provider.title)} at this address has no fill-in-the-middle",
+        remedy="Set strategy to auto or partial.",
+        cause="strategy",
+    )
+
+
+def _thinking_refused(model: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The model {shown(model)} always thinks before it answers, and partial mode cannot do that",
+        remedy="Set model to one that can answer without thinking, or leave it out for the default.",
+        cause="strategy",
+    )
+
+
+def _strategy_refused(model: str, strategy: Strategy, fitting: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The model {shown(model)} cannot be asked by {_NAMES[strategy]} here",
+        remedy=f"Set strategy to auto{fitting}.",
+        cause="strategy",
+    )
+
+
+def _notes(settings: Settings, model: str, row: Model, region: Region | None) -> tuple[str, ...]:
+    notes = []
+    if row.leaving:
+        notes.append(
+            f"{shown(model)} was announced to end about {row.leaving}; its successor is {row.successor}."
+        )
+    if region is not None and settings.base_url and region.name != settings.region:
+        notes.append(
+            f"baseUrl is in the region {region.name}; the setting region ({settings.region}) is not used."
+        )
+    return tuple(notes)
+
+
+def sentence(text: str) -> str:
+    """A text that begins a sentence; names keep their own case (vLLM)."""
+    return "The " + text[4:] if text.startswith("the ") else text
+
+
+def shown(model: str) -> str:
+    """A model's id as messages may show it: one short line."""
+    return "".join(c if c.isprintable() else "?" for c in model)[:80]

@@ -1,0 +1,122 @@
+"""One answer from bytes to chunks: a stream, a whole body, or one labelled as the other.
+
+Pure: it is fed what arrives, and says what that is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ls.backend.base import AnswerError
+from qwen_ls.backend.wire.answer import read_body, read_event, read_json
+from qwen_ls.backend.wire.failures import failure_in
+from qwen_ls.backend.wire.sse import EventDecoder, looks_like_events
+from qwen_ls.core.types import Chunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from qwen_ls.backend.base import BackendError
+    from qwen_ls.backend.wire.failures import Failure
+    from qwen_ls.backend.wire.semantics import TextStream
+    from qwen_ls.backend.wire.sse import Event
+    from qwen_ls.core.types import Usage
+
+MAX_BODY_BYTES = 8 << 20
+
+
+class AnswerReader:
+    """Reads one answer.
+
+    Args:
+        text: puts a stream's text together.
+        error_of: makes the exception for an error inside an answer.
+        is_stream: whether the answer is labelled as an event stream.
+        echoed_prefix: what the server repeats at the beginning of a whole body's text.
+
+    Attributes:
+        is_done: whether the stream has said that it is over; what follows is dropped.
+        n_events: how many events have come, the one that ends the stream included; comments are none.
+    """
+
+    def __init__(
+        self,
+        text: TextStream,
+        error_of: Callable[[Failure], BackendError],
+        *,
+        is_stream: bool,
+        echoed_prefix: str = "",
+    ) -> None:
+        self.is_done = False
+        self.n_events = 0
+        self._text = text
+        self._error_of = error_of
+        self._echoed_prefix = echoed_prefix
+        self._events = EventDecoder() if is_stream else None
+        self._body = bytearray()
+        self._finish_reason: str | None = None
+        self._usage: Usage | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all the text is here, by the stream's word or the model's; usage may follow."""
+        return self.is_done or self._finish_reason is not None
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Take bytes; give the chunks of text that they complete.
+
+        Raises:
+            BackendError: the answer holds an error, or is none.
+        """
+        if self.is_done:
+            return []
+        if self._events is not None:
+            return list(self._read(self._events.feed(data)))
+        self._body += data
+        if len(self._body) > MAX_BODY_BYTES:
+            raise AnswerError("The endpoint's answer is too long to be one")
+        return []
+
+    def close(self) -> Chunk:
+        """End the answer; give what is left of its text, why it ended, and the usage.
+
+        Raises:
+            BackendError: the answer holds an error, or is none.
+        """
+        decoder = self._events
+        body = bytes(self._body)
+        if decoder is None and looks_like_events(body):
+            decoder = EventDecoder()
+            pieces = [*self._read(decoder.feed(body)), *self._read(decoder.close())]
+        elif decoder is not None:
+            pieces = list(self._read(decoder.close()))
+        else:
+            return self._whole(body)
+        if not self.n_events:
+            return self._whole(decoder.stray)
+        rest = self._text.close(self._usage.completion_tokens if self._usage else 0)
+        text = "".join(piece.text for piece in pieces) + rest
+        return Chunk(text, self._finish_reason, self._usage)
+
+    def _read(self, events: Iterable[Event]) -> Iterable[Chunk]:
+        for event in events:
+            if self.is_done:
+                return
+            self.n_events += 1
+            if event.is_done:
+                self.is_done = True
+                return
+            answer = read_json(event.data)
+            if failure := failure_in(answer, status=event.status or 200):
+                raise self._error_of(failure)
+            chunk = read_event(answer)
+            self._finish_reason = chunk.finish_reason or self._finish_reason
+            self._usage = chunk.usage or self._usage
+            if text := self._text.feed(chunk.text, last=chunk.finish_reason is not None):
+                yield Chunk(text)
+
+    def _whole(self, body: bytes) -> Chunk:
+        answer = read_json(body)
+        if failure := failure_in(answer):
+            raise self._error_of(failure)
+        return read_body(answer, echoed_prefix=self._echoed_prefix)
