@@ -43,7 +43,7 @@ EXIT_INTERNAL = 70
 EXIT_BROKEN_PIPE = 141
 """Whoever read the output went away: what a shell reports for SIGPIPE."""
 
-_STDIN_PLACE = re.compile(r"-(?=(:\d+:\d+)?$)")
+_STDIN_PLACE = re.compile(r"^-(?=(:\d+:\d+)?$)")
 
 
 class _Parser(argparse.ArgumentParser):

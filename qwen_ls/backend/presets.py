@@ -152,7 +152,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 name="local",
                 timeout_ms=60_000,
                 title="the local engine",
-                default_models=_row(**{"": "qwen2.5-coder-0.5b"}),
+                default_models=_row(**{"": "qwen2.5-coder-0.5b-instruct"}),
                 echoes_prefix=True,
                 delta_streams=True,
             ),

@@ -1,0 +1,109 @@
+"""`qwen-ls complete FILE:LINE:COL`: one completion, printed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qwen_ls.commands import STDIN, CommandError, documents, outcome, preparation
+from qwen_ls.commands.documents import Place
+from qwen_ls.core.types import Document, Skip, TriggerKind
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from qwen_ls.backend.base import Backend
+    from qwen_ls.core.types import Completion
+    from qwen_ls.settings import Settings
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One completion, or why there is none, and the story of how it came."""
+
+    result: Completion | Skip
+    story: dict[str, Any]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command.
+
+    Raises:
+        CommandError: the place, the file or the settings are wrong.
+    """
+    path, text, offset = _read_place(arguments.place)
+    document = Document(
+        uri=documents.uri(path),
+        version=0,
+        language_id=arguments.language or documents.language_of(path),
+        text=text,
+    )
+    near = None if path == STDIN else Path(path).absolute()
+    settings = preparation.load(arguments.overrides, near=near).settings
+    preparation.get_local_ready(settings, yes=arguments.yes)
+    from qwen_ls.backend.connect import connect
+
+    found = asyncio.run(complete(document, offset, settings, connect))
+    if isinstance(found.result, Skip):
+        raise CommandError(outcome.line(str(found.result)), outcome.exit_code(str(found.result)))
+    if arguments.json:
+        print(json.dumps(as_json(found, text), ensure_ascii=False))
+    else:
+        sys.stdout.write(found.result.text)
+        if sys.stdout.isatty():
+            sys.stdout.write("\n")
+    return 0
+
+
+async def complete(
+    document: Document, offset: int, settings: Settings, connect: Callable[[Settings], Backend]
+) -> Outcome:
+    """Ask for one completion, as an editor does whose user asked for it."""
+    from qwen_ls.service import CompletionService
+
+    service = CompletionService(settings, connect=connect)
+    try:
+        await service.warm()
+        result = await service.complete(document, offset, TriggerKind.INVOKED)
+        return Outcome(result, service.explain())
+    finally:
+        await service.aclose()
+
+
+def as_json(found: Outcome, text: str) -> dict[str, Any]:
+    """The completion and its origin as plain values; lines and columns count from 1."""
+    assert not isinstance(found.result, Skip)
+    completion, story = found.result, found.story
+    return {
+        "text": completion.text,
+        "start": _place(text, completion.start),
+        "end": _place(text, completion.end),
+        "source": completion.source,
+        "strategy": story.get("strategy"),
+        "model": story.get("model"),
+        "latency_ms": story.get("timings_ms", {}).get("total"),
+        "usage": story.get("usage"),
+    }
+
+
+def _read_place(word: str) -> tuple[str, str, int]:
+    """The path, the file's text and the offset; stdin without a place means its end."""
+    if word == STDIN:
+        text = documents.read(STDIN)
+        return STDIN, text, len(text)
+    place = Place.read(word)
+    text = documents.read(place.path)
+    return place.path, text, place.offset(text)
+
+
+def _place(text: str, offset: int) -> dict[str, int]:
+    ends = [found.end() for found in _LINE_END.finditer(text, 0, offset)]
+    return {"line": len(ends) + 1, "column": offset - (ends[-1] if ends else 0) + 1}
