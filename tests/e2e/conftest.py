@@ -16,6 +16,7 @@ from lsprotocol import converters, types
 from pytest_lsp import ClientServerConfig, LanguageClient, make_test_lsp_client
 
 from tests.fake_dashscope import FakeDashScope
+from tests.lsp.wire import neutral_environment
 from tests.marked import CURSOR
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -39,8 +40,11 @@ def fake(endpoint: FakeDashScope) -> FakeDashScope:
 
 def environment() -> dict[str, str]:
     """The tester's own settings and proxies do not count."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("QWEN_LS_")}
-    return environ | {"QWEN_LS_CONFIG": os.devnull, "DASHSCOPE_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
+    return neutral_environment() | {
+        "QWEN_LS_CONFIG": os.devnull,
+        "DASHSCOPE_API_KEY": KEY,
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 def make_client() -> LanguageClient:

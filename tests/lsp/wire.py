@@ -19,6 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
 """How long an answer may take on a very busy machine: a server that never answers fails its test only."""
 
+FOLDERS = {"QWEN_LS_LOCAL_MODEL", "QWEN_LS_DATA_DIR", "QWEN_LS_STATE_DIR"}
+
+
+def neutral_environment() -> dict[str, str]:
+    """The environment without the tester's own settings; where files lie may be said."""
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith("QWEN_LS_") or key in FOLDERS
+    }
+
+
 INITIALIZE: dict[str, Any] = {"processId": None, "rootUri": None, "capabilities": {}}
 
 
@@ -88,8 +98,9 @@ class Wire:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=ROOT,
-            env=os.environ | (env or {}),
+            env=neutral_environment() | (env or {}),
         )
+        self.timeout_s = TIMEOUT_S
         self._arrived: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self.stderr = ""
         self._threads = [
@@ -129,7 +140,7 @@ class Wire:
 
     def receive(self) -> dict[str, Any]:
         """The next message, of any kind."""
-        message = self._arrived.get(timeout=TIMEOUT_S)
+        message = self._arrived.get(timeout=self.timeout_s)
         assert message is not None, f"the server closed its output\n{self.stderr}"
         return message
 
