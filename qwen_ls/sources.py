@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = ".qwen-ls.toml"
 MAX_FILE_BYTES = 256 * 1024
-NOT_SETTINGS = frozenset({"QWEN_LS_LOCAL_MODEL", "QWEN_LS_DATA_DIR", "QWEN_LS_STATE_DIR", "QWEN_LS_CONFIG"})
+NOT_SETTINGS = frozenset(
+    {
+        "QWEN_LS_LOCAL_MODEL",
+        "QWEN_LS_DATA_DIR",
+        "QWEN_LS_STATE_DIR",
+        "QWEN_LS_CONFIG",
+        "QWEN_LS_LOCAL_GRACE_S",
+    }
+)
 """Environment variables of ours that say where files are; they are no settings."""
 
 

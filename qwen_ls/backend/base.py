@@ -191,7 +191,11 @@ class Backend(Protocol):
         ...
 
     async def warm(self) -> None:
-        """Build what the first call would otherwise wait for. Never raises."""
+        """Build what the first call would otherwise wait for.
+
+        Raises:
+            BackendError: what the user should read before the first call; a network that is down is nothing.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from qwen_ls.backend.plan import check_key, resolve
 from qwen_ls.backend.wire.semantics import SemanticsMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
@@ -25,6 +25,7 @@ def connect(
     *,
     environ: Mapping[str, str] | None = None,
     memory: SemanticsMemory | None = None,
+    on_status: Callable[[str], None] = lambda text: None,
 ) -> Backend:
     """Build the backend that the settings ask for. Opens nothing; imports no HTTP library.
 
@@ -32,6 +33,7 @@ def connect(
         settings: the settings in force.
         environ: where the key is looked for; by default the process's environment.
         memory: what is known of endpoints' streams; pass the same one again after a change of settings.
+        on_status: told in a few words what is being prepared, and the empty string when nothing is.
 
     Raises:
         ConfigurationError: no call can work; it names the cause and the remedy.
@@ -45,7 +47,7 @@ def connect(
             key = Key(endpoint.api_key, "local engine") if endpoint.api_key else None
             return HttpBackend(resolve(settings, local=endpoint), key, settings, memory=memory)
 
-        return LocalBackend(settings, make_http)
+        return LocalBackend(settings, make_http, on_status=on_status)
     key = key_for(target, settings, os.environ if environ is None else environ)
     return HttpBackend(target, key, settings, memory=memory)
 

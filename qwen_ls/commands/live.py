@@ -82,7 +82,11 @@ class _Recorder:
             test.total_ms = (self._clock() - began_s) * 1000
 
     async def warm(self) -> None:
-        await self._backend.warm()
+        try:
+            await self._backend.warm()
+        except BackendError as error:
+            self._test.error = error
+            raise
 
     async def aclose(self) -> None:
         await self._backend.aclose()

@@ -6,13 +6,12 @@ A download never makes a request wait; an engine that is being loaded does, for 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import AuthenticationError, BackendError, NotReadyError, UnreachableError
+from qwen_ls.backend.base import AuthenticationError, NotReadyError, UnreachableError
 from qwen_ls.backend.plan import resolve
 from qwen_ls.local import weights
 from qwen_ls.local.errors import EngineError
@@ -117,10 +116,13 @@ class LocalBackend:
                 return
 
     async def warm(self) -> None:
-        """Start the engine, or the download of its weights, ahead of the first request."""
-        with contextlib.suppress(BackendError):
-            connected = await self._ready()
-            await connected.http.warm()
+        """Start the engine, or the download of its weights, ahead of the first request.
+
+        Raises:
+            BackendError: the first request would find no engine; the user should read why before it comes.
+        """
+        connected = await self._ready()
+        await connected.http.warm()
 
     async def aclose(self) -> None:
         """Give the engine back; end a download, which goes on from there next time."""

@@ -115,6 +115,12 @@ def diagnose(code: int | None, log: str) -> Death:
         return Death(
             "The local engine ran out of memory", "It needs about 1 GB: close something and try again."
         )
+    if missing := re.search(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object", log):
+        package = "libgomp1" if missing[1].startswith("libgomp") else "the package that has it"
+        return Death(
+            f"The local engine needs the library {missing[1]}, which this machine lacks",
+            f"Install it; on Debian and its kin: apt-get install {package}.",
+        )
     if re.search(r"invalid magic|gguf_init|failed to load model|tensor .* not within", lowered):
         return Death(
             "The local engine cannot read the model file",

@@ -50,10 +50,15 @@ def _real_service(
 
     from qwen_ls.backend.connect import connect
     from qwen_ls.backend.wire.semantics import SemanticsMemory
+    from qwen_ls.report import Status
     from qwen_ls.service import CompletionService
 
-    remembering = partial(connect, memory=SemanticsMemory())
-    return CompletionService(settings, connect=remembering, notify=notify, on_status=on_status)
+    def preparing(text: str) -> None:
+        on_status(Status("thinking", text) if text else service.status())
+
+    remembering = partial(connect, memory=SemanticsMemory(), on_status=preparing)
+    service = CompletionService(settings, connect=remembering, notify=notify, on_status=on_status)
+    return service
 
 
 def _load_sources(**given: Any) -> Loaded:

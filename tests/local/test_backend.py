@@ -246,10 +246,11 @@ async def test_an_engine_that_cannot_start_is_tried_again_later(backend, world):
     assert await ask(backend) == "a"
 
 
-async def test_warming_starts_the_engine_and_never_raises(backend, world):
-    """Ahead of the first request; trouble waits for that one."""
+async def test_warming_starts_the_engine_or_says_why_it_cannot(backend, world):
+    """Ahead of the first request: the user reads of trouble, or of a download, before it comes."""
     world.failure = EngineError("out of memory")
-    await backend.warm()
+    with pytest.raises(EngineError):
+        await backend.warm()
     world.failure = None
     await backend.warm()
     assert world.https[0].warmed

@@ -21,6 +21,11 @@ from qwen_ls.local.engine import Engine, diagnose
         (1, "terminate called after throwing an instance of 'std::bad_alloc'", "out of memory"),
         (1, "gguf_init_from_reader: failed to read key-value pairs", "cannot read the model file"),
         (1, "llama_model_load: error loading model: invalid magic", "cannot read the model file"),
+        (
+            1,
+            "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory",
+            "libgomp.so.1",
+        ),
         (-11, "the end\n", "signal 11): the end"),
         (3, "", "exit code 3): it said nothing"),
         (0xC0000005, "", "exit code 3221225477"),
