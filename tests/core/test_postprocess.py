@@ -134,6 +134,12 @@ def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
         pytest.param(
             "def f():\n    █\n    return 1\n", "return 1\n", Reason.ECHO, id="nothing-but-the-line-below"
         ),
+        pytest.param(
+            "def f():\n    a = 1█\n    return a\n",
+            "\n    return a\n",
+            Reason.ECHO,
+            id="nothing-but-the-line-below-after-a-line-end",
+        ),
     ],
 )
 def test_blocks(picture: str, raw: str, after: str | Reason) -> None:

@@ -28,25 +28,17 @@ def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
         return text
     lines = lines_of(with_eol(text, "\n"))
     filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
-    # The first line goes on with the current one: it is compared with the indentation that stands there.
-    if filled and filled[0][0] == 0 and not hole.context.line_prefix.strip():
+    first = 0
+    if filled and filled[0][0] == 0:
+        # The answer's first line goes on with the current one: it is a line of its own only with what is there.
+        first = 1 if hole.context.line_prefix.strip() else 0
         filled[0] = (0, hole.context.line_prefix + filled[0][1])
-    for start in range(len(filled)):
+    for start in range(first, len(filled)):
         tail = [line for _, line in filled[start:]]
-        if tail == below[: len(tail)] and _is_telling(tail, hole, start):
-            head = "".join(lines[: filled[start][0]])
-            return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
-        if _runs_through(tail, below):
+        if tail == below[: len(tail)] or _runs_through(tail, below):
             head = "".join(lines[: filled[start][0]])
             return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
     return text
-
-
-def _is_telling(tail: list[str], hole: Hole, start: int) -> bool:
-    """Whether equal lines are a repetition: a lone closer at the very beginning may be needed as it is."""
-    if start == 0 and hole.context.line_prefix.strip():
-        return False
-    return len("".join(tail).strip()) >= 1
 
 
 def _runs_through(tail: list[str], below: list[str]) -> bool:
