@@ -70,6 +70,12 @@ def accept(
         pytest.param("foo(█);", "a, b);", "foo(a, b);█", id="closer-and-semicolon"),
         pytest.param("x = [█]", "1, 2, 3", "x = [1, 2, 3█]", id="no-closer-in-the-answer"),
         pytest.param("x = f(█) + rest", "a) + rest", "x = f(a█) + rest", id="overlap-with-the-rest"),
+        pytest.param(
+            "def f():\n    a = 1█\n    return a\n",
+            "\n    return a\n",
+            Reason.ECHO,
+            id="nothing-but-the-line-below-after-a-line-end",
+        ),
         pytest.param("a = █\nb = 2\n", "1\nb = 2\n", "a = 1█\nb = 2\n", id="next-line-repeated"),
     ],
 )
@@ -133,12 +139,6 @@ def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
         ),
         pytest.param(
             "def f():\n    █\n    return 1\n", "return 1\n", Reason.ECHO, id="nothing-but-the-line-below"
-        ),
-        pytest.param(
-            "def f():\n    a = 1█\n    return a\n",
-            "\n    return a\n",
-            Reason.ECHO,
-            id="nothing-but-the-line-below-after-a-line-end",
         ),
     ],
 )

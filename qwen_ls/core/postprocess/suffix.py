@@ -30,7 +30,7 @@ def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
     filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
     first = 0
     if filled and filled[0][0] == 0:
-        # The answer's first line goes on with the current one: it is a line of its own only with what is there.
+        # The answer's first line goes on with the current one, and is compared with what stands there.
         first = 1 if hole.context.line_prefix.strip() else 0
         filled[0] = (0, hole.context.line_prefix + filled[0][1])
     for start in range(first, len(filled)):
