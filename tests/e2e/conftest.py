@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_lsp
 from lsprotocol import converters, types
 from pytest_lsp import ClientServerConfig, LanguageClient, make_test_lsp_client
@@ -22,20 +21,6 @@ from tests.marked import CURSOR
 CLIENTS = Path(__file__).parent / "clients"
 TIMEOUT_S = 60.0
 KEY = "sk-test"
-
-
-@pytest.fixture(scope="session")
-def endpoint() -> Iterator[FakeDashScope]:
-    """The fake endpoint, for all tests."""
-    with FakeDashScope.in_thread() as fake:
-        yield fake
-
-
-@pytest.fixture
-def fake(endpoint: FakeDashScope) -> FakeDashScope:
-    """The fake endpoint, as new."""
-    endpoint.reset()
-    return endpoint
 
 
 def environment() -> dict[str, str]:

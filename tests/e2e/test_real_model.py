@@ -15,7 +15,6 @@ import pytest
 from tests.e2e.conftest import environment
 from tests.lsp.wire import Wire, ask, did_change, did_open, edit
 from tests.marked import CURSOR
-from tests.weights import real_weights  # noqa: F401 - a fixture
 
 pytestmark = [pytest.mark.real_model, pytest.mark.timeout(900)]
 
@@ -43,7 +42,7 @@ FIBONACCI = "def calculate_fibonacci(n):\n    if n <= 1:\n        return n\n    
 
 
 @pytest.fixture(scope="module")
-def editor(request: Any, real_weights: Any) -> Iterator[Any]:  # noqa: F811 - the fixture
+def editor(request: Any, real_weights: Any) -> Iterator[Any]:
     """A session with the local engine, for each strategy."""
     options = {"provider": "local", "strategy": request.param, "timeoutMs": 600_000}
     with Wire(sys.executable, "-m", "qwen_ls", "--stdio", env=environment()) as wire:
