@@ -142,43 +142,6 @@ async def test_explain_says_why(client: LanguageClient, fake: FakeDashScope) -> 
     assert (story["outcome"], story["strategy"]) == ("shown", "fim")
 
 
-TROUBLE = [
-    pytest.param("401", "key", id="wrong-key-or-region"),
-    pytest.param("404", "model", id="unknown-model"),
-    pytest.param("arrearage", "billing", id="arrears"),
-    pytest.param("429", "", id="rate-limit"),
-    pytest.param("500", "", id="server-error"),
-    pytest.param("error_on_200", "", id="error-in-a-200-stream"),
-    pytest.param("html_502", "", id="gateway-page"),
-    pytest.param("reset", "", id="connection-reset"),
-]
-
-
-@pytest.mark.parametrize(("fault", "says"), TROUBLE)
-async def test_trouble_is_told_once_and_the_server_lives_on(
-    client: LanguageClient, fake: FakeDashScope, fault: str, says: str
-) -> None:
-    if client.editor != "neovim":
-        pytest.skip("the messages do not depend on the editor")
-    buffer = Buffer(client, "x = █")
-    fake.script.extend(Reply(fault=fault) for _ in range(4))
-    for key in "abc":
-        assert await buffer.item(invoked=True) is None
-        buffer.type(key)
-    assert len(client.messages) <= 1
-    for message in client.messages:
-        assert says in message.message
-        assert "sk-test" not in message.message
-        assert "\n" not in message.message
-    fake.script.clear()
-    client.set_configuration({"qwen-ls": {"seed": 7}})
-    client.workspace_did_change_configuration(types.DidChangeConfigurationParams({}))
-    fake.answer = "1"
-    async with asyncio.timeout(TIMEOUT_S):
-        while not await buffer.item(invoked=True):
-            await asyncio.sleep(0.05)
-
-
 async def test_a_wrong_setting_is_told_and_changes_nothing(
     client: LanguageClient, fake: FakeDashScope
 ) -> None:
