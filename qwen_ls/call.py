@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import DeadlineError
+from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
+from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.books import Books
     from qwen_ls.core.trigger import Ask
     from qwen_ls.report import Report
     from qwen_ls.settings import Settings
@@ -77,7 +79,7 @@ class Call:
 
 
 async def ask_model(
-    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report
+    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report, books: Books
 ) -> RawCompletion:
     """Call the endpoint, cut the stream as soon as it holds what will be shown, clean the answer.
 
@@ -93,7 +95,11 @@ async def ask_model(
         stop=target.stop,
     )
     request = build_request(settings, target.model, prompt, target.max_tokens(ask.max_tokens))
-    raw = await _read(backend, request, Hole(context, ask, target.strategy), report)
+    ticket, received = await books.admit(target, request), Received()
+    try:
+        raw = await _read(backend, request, Hole(context, ask, target.strategy), report, received)
+    finally:
+        books.settle(ticket, received)
     report.usage(raw.usage)
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
     text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
@@ -115,8 +121,10 @@ def build_request(settings: Settings, model: str, prompt: Prompt, max_tokens: in
     )
 
 
-async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report: Report) -> RawCompletion:
-    """Read the stream until it ends or holds enough.
+async def _read(
+    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, received: Received
+) -> RawCompletion:
+    """Read the stream until it ends or holds enough; `received` has what came, however it ends.
 
     A time-out after whole lines have come is an answer that was cut, not a failure.
     """
@@ -130,6 +138,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
+                received.text, received.finish_reason, received.usage = text, finish_reason, usage
                 if (
                     "\n" in chunk.text
                     and finish_reason is None
@@ -140,4 +149,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
         if "\n" not in text.strip():
             raise
         finish_reason = "length"
+    except BackendError as error:
+        received.refused = not isinstance(error, AnswerError)
+        raise
     return RawCompletion(without_held_back(text, held_back), finish_reason, usage)

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.backend.base import Action, BackendError, ConfigurationError, RateLimitError
+from qwen_ls.backend.base import Action, BackendError, ConfigurationError, LimitError, RateLimitError
 from qwen_ls.core.breaker import Breaker
 from qwen_ls.core.types import Reason, Skip
 from qwen_ls.report import Level, Notice
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.backend.plan import Target
     from qwen_ls.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,14 @@ class Endpoint:
             self._backend = asyncio.ensure_future(asyncio.to_thread(self._connect, self._settings))
         return await asyncio.shield(self._backend)
 
+    @property
+    def target(self) -> Target | None:
+        """Whom calls go to, once that is known."""
+        connecting = self._backend
+        if connecting is None or not connecting.done() or connecting.cancelled() or connecting.exception():
+            return None
+        return connecting.result().target
+
     async def warm(self) -> None:
         """Connect ahead of the first call. Never raises."""
         try:
@@ -91,8 +100,7 @@ class Endpoint:
             wish_s = error.retry_after_s if isinstance(error, RateLimitError) else None
             self._breaker.cool_down(str(error), self._clock(), wish_s)
         self._tell(error)
-        reason = Reason.NOT_CONFIGURED if isinstance(error, ConfigurationError) else Reason.BACKEND
-        return Skip(reason, str(error))
+        return Skip(_reason(error), str(error))
 
     def reconfigure(self, settings: Settings) -> None:
         """Take new settings: pauses and told causes are forgotten, the old backend is closed."""
@@ -118,6 +126,12 @@ class Endpoint:
             self._told[error.cause] = now_s
             level = Level.ERROR if error.action is Action.STOP else Level.WARNING
             self._notify(Notice(level, error.cause, str(error)))
+
+
+def _reason(error: BackendError) -> Reason:
+    if isinstance(error, ConfigurationError):
+        return Reason.NOT_CONFIGURED
+    return Reason.LIMITED if isinstance(error, LimitError) else Reason.BACKEND
 
 
 async def _close(connecting: asyncio.Task[Backend]) -> None:

@@ -14,17 +14,14 @@ import sqlite3
 import time
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.limits import MINUTE_S, Day, Limits, Recent, Refusal, Want, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-FOLDER_ENV = "QWEN_LS_LEDGER_DIR"
-DATA_DIR_ENV = "QWEN_LS_DATA_DIR"
-NAME = "ledger.sqlite3"
 VERSION = 1
 BUSY_S = 1.0
 """The longest wait for another server's transaction; theirs take a millisecond."""
@@ -116,15 +113,7 @@ class Row:
     model: str
     currency: str
     amounts: Amounts
-
-
-def path() -> Path:
-    """Where the ledger is: in the folder that the environment names, else in the platform's data folder."""
-    if folder := os.environ.get(FOLDER_ENV) or os.environ.get(DATA_DIR_ENV):
-        return Path(folder).expanduser() / NAME
-    import platformdirs
-
-    return platformdirs.user_data_path("qwen-ls", appauthor=False) / NAME
+    metered: bool = True
 
 
 def day_of(at_s: float) -> tuple[str, float]:
@@ -210,9 +199,16 @@ class Ledger:
                 "SELECT * FROM days WHERE day >= ? ORDER BY day", (since_day,)
             ).fetchall()
         return [
-            Row(day, provider, model, currency, Amounts(*amounts))
-            for day, provider, model, currency, _, *amounts in found
+            Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
+            for day, provider, model, currency, metered, *amounts in found
         ]
+
+    def carry_over(self, rows: Iterable[Row]) -> None:
+        """Add what another ledger has booked."""
+        with self._transaction():
+            for row in rows:
+                account = Account(row.provider, row.model, row.metered)
+                self._add(row.day, account, row.currency, row.amounts)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
+from qwen_ls.books import Books
 from qwen_ls.call import Call, ask_model
 from qwen_ls.core import postprocess
 from qwen_ls.core.cache import Candidate, CompletionCache
@@ -34,8 +35,10 @@ from qwen_ls.report import Notice, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
+    from pathlib import Path
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.books import Price
     from qwen_ls.settings import Settings
 
 
@@ -56,6 +59,9 @@ class CompletionService:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] | None = None,
+        ledger: Callable[[], Path] | None = None,
+        price: Price | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """Build the service; nothing is connected before the first call or `warm`.
 
@@ -67,6 +73,9 @@ class CompletionService:
             clock: seconds, ever growing.
             sleep: waits for seconds.
             new_id: makes the ids of completions.
+            ledger: where limits and usage are shared; by default they are this service's own.
+            price: what a call costs; by default nothing is known.
+            wall: the time, in seconds since 1970.
         """
         self.settings = settings
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
@@ -74,6 +83,7 @@ class CompletionService:
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
         self._enabled = True
         self._endpoint = Endpoint(settings, connect=connect, notify=notify, clock=clock)
+        self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
         self._cache = CompletionCache(clock)
         self._calls: dict[str, Call] = {}
         self._report = Report(clock)
@@ -103,7 +113,7 @@ class CompletionService:
         Raises:
             asyncio.CancelledError: the request was cancelled; its connection is closed if nobody else waits.
         """
-        self._counts["requests"] += 1
+        self._count("requests")
         report = self._report = Report.begin(self._clock, document, trigger)
         context = build_context(document, offset, trigger, selected)
         ask = decide(context, self.settings, enabled=self._enabled, waited_s=waited_s)
@@ -139,13 +149,13 @@ class CompletionService:
         """Join the call that is on its way for this very question, or wait and make one."""
         call = self._calls.get(context.document.uri)
         if call is None or call.key != key or context.trigger is TriggerKind.INVOKED:
-            if pause := self._endpoint.pause():
+            if pause := self._pause():
                 return pause
             if ask.delay_s:
                 await self._sleep(ask.delay_s)
                 report.mark("wait")
             backend = await self._endpoint.connected()
-            if pause := self._endpoint.pause():
+            if pause := self._pause():
                 return pause
             report.target(backend.target)
             call = self._start(backend, context, ask, key, report)
@@ -163,7 +173,7 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion:
-            answer = await ask_model(backend, context, ask, self.settings, report)
+            answer = await ask_model(backend, context, ask, self.settings, report, self._books)
             self._endpoint.succeeded()
             self._cache.file(key, answer)
             if answer.usage:
@@ -188,7 +198,7 @@ class CompletionService:
         text = postprocess.run(postprocess.AFTER_CACHE, answer.text, hole, report.steps)
         if isinstance(text, Skip):
             return text
-        self._counts["shown"] += 1
+        self._count("shown")
         completion = self._fit(text, context, self._new_id(), source)
         self._cache.show(context.document.uri, Candidate.shown(completion.id, text, context))
         return completion
@@ -205,7 +215,12 @@ class CompletionService:
 
     def accepted(self, completion_id: str) -> None:
         """The user accepted a completion."""
-        self._counts["accepted"] += bool(completion_id)
+        if completion_id:
+            self._count("accepted")
+
+    def _count(self, what: str) -> None:
+        self._counts[what] += 1
+        self._books.count(what, self._endpoint.target)
 
     def toggle(self) -> bool:
         """Switch completions off, or on again; returns whether they are on."""
@@ -231,9 +246,13 @@ class CompletionService:
         """What the service is doing."""
         if not self._enabled or not self.settings.enabled:
             return Status("off", Reason.DISABLED.value)
-        if pause := self._endpoint.pause():
+        if pause := self._pause():
             return Status("error" if pause.reason is Reason.NOT_CONFIGURED else "limited", pause.detail)
         return Status("thinking") if self._calls else Status("ready")
+
+    def _pause(self) -> Skip | None:
+        """Why no call is made now, if none is."""
+        return self._endpoint.pause() or self._books.pause()
 
     # --- settings and life ----------------------------------------------------------------------------------
 
@@ -251,6 +270,7 @@ class CompletionService:
         for uri in list(self._calls):
             self._calls.pop(uri).abandon()
         self._endpoint.reconfigure(settings)
+        self._books.reconfigure(settings)
         self._show_status()
 
     async def aclose(self) -> None:
@@ -260,6 +280,7 @@ class CompletionService:
             call.abandon()
         await asyncio.gather(*(call.closed() for call in calls))
         await self._endpoint.aclose()
+        await self._books.aclose()
 
     def _show_status(self) -> None:
         status = self.status()

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qwen_ls.books import ledger_path
 from qwen_ls.core.limits import Limits, Refusal, Want
-from qwen_ls.ledger import STALE_S, Account, Amounts, Entry, Ledger, LedgerError, day_of, path
+from qwen_ls.ledger import STALE_S, Account, Amounts, Entry, Ledger, LedgerError, day_of
 
 NOW_S = 1_790_000_000.0
 QWEN = Account("dashscope", "qwen-coder-turbo")
@@ -254,4 +255,4 @@ def test_the_environment_says_where_it_is(monkeypatch, environ: dict[str, str], 
         monkeypatch.delenv(name, raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert path() == expected
+    assert ledger_path() == expected

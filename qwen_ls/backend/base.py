@@ -15,7 +15,8 @@ BackendError
 │   └── TlsError           the host's certificate was refused                    stop
 ├── DeadlineError          no answer in time                                     cool down
 ├── AnswerError            an answer that cannot be understood                   give up
-└── NotReadyError          the local engine is being prepared                    give up
+├── NotReadyError          the local engine is being prepared                    give up
+└── LimitError             no call was made: a limit of the user's own           give up
 ```
 """
 
@@ -170,6 +171,12 @@ class NotReadyError(BackendError):
     """The local engine is being prepared; the message says how far it is."""
 
     cause = "not ready"
+
+
+class LimitError(BackendError):
+    """A limit of the user's settings is reached; no call was made."""
+
+    cause = "limit"
 
 
 class Backend(Protocol):

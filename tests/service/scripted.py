@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from qwen_ls.backend.base import BackendError
@@ -91,12 +93,20 @@ class ScriptedBackend:
 
 
 WAIT = object()
+NOON_S = datetime(2026, 11, 20, 12).astimezone().timestamp()
+"""What the clock on the wall shows at first, in seconds since 1970."""
 
 
 class Stage:
     """A service with everything around it scripted."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Path | None = None,
+        price: Any = None,
+        **settings: Any,
+    ) -> None:
         self.clock = FakeClock()
         self.settings = Settings(**settings)
         self.backend = ScriptedBackend(resolve(self.settings))
@@ -109,6 +119,9 @@ class Stage:
             on_status=self.statuses.append,
             clock=self.clock,
             sleep=self.clock.sleep,
+            ledger=(lambda: ledger) if ledger else None,
+            price=price,
+            wall=lambda: NOON_S + self.clock() - 1000,
         )
 
     def connect(self, settings: Settings) -> ScriptedBackend:
