@@ -16,8 +16,7 @@ from qwen_ls.backend.prices import PRICES, price
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
 from qwen_ls.ledger import Amounts, Ledger
 from qwen_ls.settings import Settings
-from tests.service.scripted import NOON_S, WAIT, Stage
-from tests.service.test_service import ask, start, until
+from tests.service.scripted import NOON_S, WAIT, Stage, ask, start, until
 
 INVOKED = TriggerKind.INVOKED
 COUNTED = [[Chunk("1"), Chunk("", "stop", Usage(100, 20, 40))]]
