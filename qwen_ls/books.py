@@ -129,7 +129,7 @@ class Books:
             return None
         since_s, until_s, why = self._refused
         if since_s <= self._wall() < until_s:  # a clock that was set back lifts it
-            return Skip(Reason.LIMITED, f"until {clock_time(until_s, self._wall())}: {why}")
+            return Skip(Reason.LIMITED, why)
         self._refused = None
         return None
 
@@ -267,9 +267,9 @@ class Books:
             message = f"One call may need {want.tokens:,} tokens, and {name} allows {allowed}"
             return LimitError(message, remedy="Raise it, or lower promptTokens or maxTokens.", cause=cause)
         now_s = self._wall()
-        self._refused = (now_s, refusal.until_s, f"{name} ({allowed}) is reached")
-        message = f"The limit of {allowed} ({name}) is reached"
         until = clock_time(refusal.until_s, now_s)
+        self._refused = (now_s, refusal.until_s, f"until {until}: {name} ({allowed}) is reached")
+        message = f"The limit of {allowed} ({name}) is reached"
         return LimitError(message, remedy=f"Completions go on at {until}, or when you raise it.", cause=cause)
 
     def _cost(self, target: Target, usage: Usage) -> tuple[float, str]:

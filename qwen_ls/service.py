@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class CompletionService:
         ledger: Callable[[], Path] | None = None,
         price: Price | None = None,
         wall: Callable[[], float] = time.time,
+        random: Callable[[], float] = random.random,
     ) -> None:
         """Build the service; nothing is connected before the first call or `warm`.
 
@@ -76,13 +78,16 @@ class CompletionService:
             ledger: where limits and usage are shared; by default they are this service's own.
             price: what a call costs; by default nothing is known.
             wall: the time, in seconds since 1970.
+            random: a number from 0 to 1, for the length of pauses.
         """
         self.settings = settings
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
         numbers = itertools.count(1)
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
         self._enabled = True
-        self._endpoint = Endpoint(settings, connect=connect, notify=notify, clock=clock)
+        self._endpoint = Endpoint(
+            settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
+        )
         self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
         self._cache = CompletionCache(clock)
         self._calls: dict[str, Call] = {}
@@ -163,6 +168,8 @@ class CompletionService:
             if isinstance(again, Skip):
                 return again
             report.target(backend.target)
+            if self._endpoint.is_half_open() and self._is_asking_for_others(context.document.uri):
+                return Skip(Reason.COOLING_DOWN, "one call finds out whether the endpoint is back")
             call = self._start(backend, context, ask, key, report)
         answer = await call.wait()
         if isinstance(answer, Skip):
@@ -197,6 +204,10 @@ class CompletionService:
         self._counts["calls"] += 1
         self._show_status()
         return call
+
+    def _is_asking_for_others(self, uri: str) -> bool:
+        """Whether a call is on its way for another document; this one's own would be closed by the next."""
+        return any(call.is_open for other, call in self._calls.items() if other != uri)
 
     def _trim(
         self, answer: RawCompletion, context: CompletionContext, ask: Ask, source: str, report: Report

@@ -50,17 +50,27 @@ class BackendError(Exception):
         cause: a stable id, one per cause of trouble; the user is told once per cause.
         remedy: what the user can do, one sentence; may be empty.
         request_id: the endpoint's id of the request, for its support; may be empty.
+        retry_after_s: how long the endpoint asked to wait, in seconds, if it did.
     """
 
     action = Action.GIVE_UP
     cause = "backend"
 
-    def __init__(self, message: str, *, remedy: str = "", cause: str = "", request_id: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        cause: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.cause = cause or type(self).cause
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         sentence = self.message if self.message.endswith((".", "!", "?")) else self.message + "."
@@ -115,22 +125,10 @@ class ContentError(BackendError):
 
 
 class RateLimitError(BackendError):
-    """Too many requests or tokens; `retry_after_s` is what the endpoint asked for, if it did."""
+    """Too many requests or tokens."""
 
     action = Action.COOL_DOWN
     cause = "rate limit"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after_s: float | None = None,
-        remedy: str = "",
-        cause: str = "",
-        request_id: str = "",
-    ) -> None:
-        super().__init__(message, remedy=remedy, cause=cause, request_id=request_id)
-        self.retry_after_s = retry_after_s
 
 
 class ServerError(BackendError):

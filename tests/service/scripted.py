@@ -130,6 +130,7 @@ class Stage:
             sleep=self.clock.sleep,
             ledger=self.ledger,
             price=self.price,
+            random=lambda: 1.0,
             wall=lambda: NOON_S + self.clock() - 1000,
         )
 
@@ -151,8 +152,15 @@ async def ask(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **mo
     return await asyncio.wait_for(task, 5)
 
 
-def start(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> asyncio.Task[Any]:
-    return asyncio.create_task(stage.service.complete(*marked(picture), trigger, **more))
+def start(
+    stage: Stage,
+    picture: str,
+    trigger: TriggerKind = AUTOMATIC,
+    *,
+    uri: str = "file:///p/a.py",
+    **more: Any,
+) -> asyncio.Task[Any]:
+    return asyncio.create_task(stage.service.complete(*marked(picture, uri=uri), trigger, **more))
 
 
 async def until(condition: Any) -> None:
