@@ -116,6 +116,7 @@ class Books:
         self._is_closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._shared: Ledger | None = None
+        self._where = ""
         self._memory: Ledger | None = None
         self._left_alone_until_s = 0.0
         self._told: set[str] = set()
@@ -298,6 +299,8 @@ class Books:
                 return work(self._open())
             except LedgerError as error:
                 self._lose(str(error))
+            except (OSError, RuntimeError, ValueError) as error:  # there is no such folder, not even by name
+                self._lose(type(error).__name__)
         if self._memory is None:
             self._memory = Ledger(None)
         return work(self._memory)
@@ -308,7 +311,9 @@ class Books:
 
         assert self._file is not None
         if self._shared is None:
-            self._shared = Ledger(self._file())
+            file = self._file()
+            self._where = str(file)
+            self._shared = Ledger(file)
         if self._memory is not None:
             self._shared.carry_over(self._memory.rows())
             self._memory.close()
@@ -317,12 +322,12 @@ class Books:
 
     def _lose(self, why: str) -> None:
         """Leave the shared ledger alone for a while; say so once, aloud where it matters."""
-        assert self._file is not None
         self._left_alone_until_s = self._wall() + RETRY_S
         if self._shared is not None:
             self._shared.close()
             self._shared = None
-        text = f"The ledger {self._file()} cannot be used ({why}): limits count this editor alone meanwhile."
+        where = f" {self._where}" if self._where else ""
+        text = f"The ledger{where} cannot be used ({why}): limits count this editor alone meanwhile."
         if self._limits and self._loop:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody reads it any more
                 self._loop.call_soon_threadsafe(partial(self._tell, "ledger", text))

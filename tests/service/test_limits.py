@@ -237,6 +237,18 @@ async def test_without_the_shared_file_the_limits_are_the_process_s_own(
     assert "cannot be used" in stage.notices[0].text
 
 
+async def test_without_a_home_folder_completions_go_on(stages: Any) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    stage = stages(limits={"requests_per_minute": 1})
+    stage.ledger = nowhere
+    stage.service = stage.serving(stage.connect)
+    assert isinstance(await ask(stage, "a = █", INVOKED), Completion)
+    assert (await ask(stage, "b = █", INVOKED)).reason is Reason.LIMITED
+    assert [notice.cause for notice in stage.notices] == ["ledger", "limit requests_per_minute"]
+
+
 async def test_a_lock_that_ends_is_forgiven_and_nothing_is_lost(stages: Any, file: Path) -> None:
     Ledger(file).close()
     other = sqlite3.connect(file, isolation_level=None)
