@@ -103,11 +103,7 @@ async def ask_model(
         stop=target.stop,
     )
     request = build_request(settings, target.model, prompt, target.max_tokens(ask.max_tokens))
-    ticket, received = await books.admit(target, request), Received()
-    try:
-        raw = await _read(backend, request, Hole(context, ask, target.strategy), report, received)
-    finally:
-        books.settle(ticket, received)
+    raw = await _booked(backend, request, Hole(context, ask, target.strategy), report, books)
     report.usage(raw.usage)
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
     answer = before_stop(raw.text, settings.stop)
@@ -133,6 +129,21 @@ def build_request(settings: Settings, model: str, prompt: Prompt, max_tokens: in
 def before_stop(text: str, stop: tuple[str, ...]) -> str:
     """The text before the first of the user's stop strings: an endpoint takes only a few of them."""
     return text[: min((text.find(mark) for mark in stop if mark and mark in text), default=len(text))]
+
+
+async def _booked(
+    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, books: Books
+) -> RawCompletion:
+    """Make one call within the limits, and book what it used, however it ends: each call goes this way.
+
+    Raises:
+        BackendError: the call failed, or a limit does not allow it.
+    """
+    ticket, received = await books.admit(backend.target, request), Received()
+    try:
+        return await _read(backend, request, hole, report, received)
+    finally:
+        books.settle(ticket, received)
 
 
 async def _read(
