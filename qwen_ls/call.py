@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import DeadlineError
+from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
+from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_complete
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.books import Books
     from qwen_ls.core.trigger import Ask
     from qwen_ls.report import Report
     from qwen_ls.settings import Settings
@@ -85,7 +87,7 @@ class Call:
 
 
 async def ask_model(
-    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report
+    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report, books: Books
 ) -> RawCompletion:
     """Call the endpoint, cut the stream as soon as it holds what will be shown, clean the answer.
 
@@ -101,7 +103,7 @@ async def ask_model(
         stop=target.stop,
     )
     request = build_request(settings, target.model, prompt, target.max_tokens(ask.max_tokens))
-    raw = await _read(backend, request, Hole(context, ask, target.strategy), report)
+    raw = await _booked(backend, request, Hole(context, ask, target.strategy), report, books)
     report.usage(raw.usage)
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
     answer = before_stop(raw.text, settings.stop)
@@ -129,8 +131,25 @@ def before_stop(text: str, stop: tuple[str, ...]) -> str:
     return text[: min((text.find(mark) for mark in stop if mark and mark in text), default=len(text))]
 
 
-async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report: Report) -> RawCompletion:
-    """Read the stream until it ends or holds enough.
+async def _booked(
+    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, books: Books
+) -> RawCompletion:
+    """Make one call within the limits, and book what it used, however it ends: each call goes this way.
+
+    Raises:
+        BackendError: the call failed, or a limit does not allow it.
+    """
+    ticket, received = await books.admit(backend.target, request), Received()
+    try:
+        return await _read(backend, request, hole, report, received)
+    finally:
+        books.settle(ticket, received)
+
+
+async def _read(
+    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, received: Received
+) -> RawCompletion:
+    """Read the stream until it ends or holds enough; `received` has what came, however it ends.
 
     A time-out after whole lines have come is an answer that was cut, not a failure.
     """
@@ -144,6 +163,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
+                received.text, received.finish_reason, received.usage = text, finish_reason, usage
                 if (
                     "\n" in chunk.text
                     and finish_reason is None
@@ -154,4 +174,7 @@ async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report
         if "\n" not in text.strip():
             raise
         finish_reason = "length"
+    except BackendError as error:
+        received.refused = not isinstance(error, AnswerError)
+        raise
     return RawCompletion(without_held_back(text, held_back), finish_reason, usage)

@@ -138,6 +138,10 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
     config.add_argument("--schema", action="store_true", help="print the JSON Schema of the settings instead")
     config.add_argument("--json", action="store_true", help="print the settings as JSON")
 
+    stats = add("stats", "what was asked, shown, accepted and spent, by model; local only", "  qwen-ls stats")
+    stats.add_argument("--json", action="store_true", help="print the counts as JSON")
+    stats.add_argument("--html", metavar="FILE", help="write a page instead")
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the whole command line."""

@@ -9,15 +9,16 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import Action, BackendError, ConfigurationError, RateLimitError
+from qwen_ls.backend.base import Action, BackendError, ConfigurationError, LimitError
 from qwen_ls.core.breaker import Breaker
 from qwen_ls.core.types import Reason, Skip
-from qwen_ls.report import Level, Notice
+from qwen_ls.report import Level, Notice, clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.backend.plan import Target
     from qwen_ls.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Endpoint:
         connect: Callable[[Settings], Backend],
         notify: Callable[[Notice], None],
         clock: Callable[[], float],
+        wall: Callable[[], float],
+        random: Callable[[], float],
     ) -> None:
         """Keep what is needed to connect; connect nothing.
 
@@ -44,10 +47,14 @@ class Endpoint:
             connect: builds the backend; may block and may raise ConfigurationError.
             notify: called with what the user should read.
             clock: seconds, ever growing.
+            wall: the time, in seconds since 1970, for what the user reads.
+            random: a number from 0 to 1, for the length of pauses.
         """
         self._settings, self._connect, self._notify, self._clock = settings, connect, notify, clock
         self._backend: asyncio.Task[Backend] | None = None
-        self._breaker = Breaker()
+        self._wall = wall
+        self._breaker = Breaker(random)
+        self._until = ""
         self._told: dict[str, float] = {}
         self._closing: dict[asyncio.Future[None], asyncio.Task[Backend]] = {}
 
@@ -66,6 +73,14 @@ class Endpoint:
             if connecting is self._backend:  # else the settings have changed meanwhile
                 return connecting.result()
 
+    @property
+    def target(self) -> Target | None:
+        """Whom calls go to, once that is known."""
+        connecting = self._backend
+        if connecting is None or not connecting.done() or connecting.cancelled() or connecting.exception():
+            return None
+        return connecting.result().target
+
     async def warm(self) -> None:
         """Connect ahead of the first call. Never raises."""
         try:
@@ -78,8 +93,13 @@ class Endpoint:
         remaining_s = self.pause_s()
         if not remaining_s:
             return None
-        reason = Reason.COOLING_DOWN if remaining_s < float("inf") else Reason.NOT_CONFIGURED
-        return Skip(reason, self._breaker.cause)
+        if remaining_s == float("inf"):
+            return Skip(Reason.NOT_CONFIGURED, self._breaker.text)
+        return Skip(Reason.COOLING_DOWN, f"until {self._until}: {self._breaker.text}")
+
+    def is_half_open(self) -> bool:
+        """Whether a pause is over and no call has succeeded since: one at a time may be made."""
+        return self._breaker.is_half_open(self._clock())
 
     def pause_s(self) -> float:
         """Seconds until the next call may be made; infinite until the settings change."""
@@ -96,13 +116,14 @@ class Endpoint:
         """Decide what happens next, tell the user once, and decline."""
         logger.info("no answer: %s (request id %s)", error.cause, error.request_id or "none")
         if error.action is Action.STOP:
-            self._breaker.stop(str(error))
+            self._breaker.stop(error.cause, str(error))
         elif error.action is Action.COOL_DOWN:
-            wish_s = error.retry_after_s if isinstance(error, RateLimitError) else None
-            self._breaker.cool_down(str(error), self._clock(), wish_s)
+            now_s = self._clock()
+            self._breaker.cool_down(error.cause, str(error), now_s, error.retry_after_s)
+            wall_s = self._wall()
+            self._until = clock_time(wall_s + self._breaker.remaining_s(now_s), wall_s)
         self._tell(error)
-        reason = Reason.NOT_CONFIGURED if isinstance(error, ConfigurationError) else Reason.BACKEND
-        return Skip(reason, str(error))
+        return Skip(_reason(error), str(error))
 
     def reconfigure(self, settings: Settings) -> None:
         """Take new settings: pauses and told causes are forgotten, the old backend is closed."""
@@ -129,6 +150,12 @@ class Endpoint:
             self._told[error.cause] = self._clock()
             level = Level.ERROR if error.action is Action.STOP else Level.WARNING
             self._notify(Notice(level, error.cause, str(error)))
+
+
+def _reason(error: BackendError) -> Reason:
+    if isinstance(error, ConfigurationError):
+        return Reason.NOT_CONFIGURED
+    return Reason.LIMITED if isinstance(error, LimitError) else Reason.BACKEND
 
 
 async def _close(connecting: asyncio.Task[Backend]) -> None:

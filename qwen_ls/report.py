@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.core.types import Completion
@@ -24,6 +25,16 @@ class Level(enum.StrEnum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+
+
+def clock_time(at_s: float, now_s: float) -> str:
+    """A time as a clock on the wall shows it, with seconds where it is near.
+
+    Args:
+        at_s: seconds since 1970.
+        now_s: the same, for now.
+    """
+    return datetime.fromtimestamp(at_s).astimezone().strftime("%H:%M" if at_s - now_s >= 60 else "%H:%M:%S")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
+from qwen_ls.books import Books
 from qwen_ls.call import Call, ask_model
 from qwen_ls.core import postprocess
 from qwen_ls.core.cache import Candidate, CompletionCache
@@ -34,8 +36,10 @@ from qwen_ls.report import Notice, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
+    from pathlib import Path
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.books import Price
     from qwen_ls.settings import Settings
 
 
@@ -56,6 +60,10 @@ class CompletionService:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         new_id: Callable[[], str] | None = None,
+        ledger: Callable[[], Path] | None = None,
+        price: Price | None = None,
+        wall: Callable[[], float] = time.time,
+        random: Callable[[], float] = random.random,
     ) -> None:
         """Build the service; nothing is connected before the first call or `warm`.
 
@@ -67,13 +75,20 @@ class CompletionService:
             clock: seconds, ever growing.
             sleep: waits for seconds.
             new_id: makes the ids of completions.
+            ledger: where limits and usage are shared; by default they are this service's own.
+            price: what a call costs; by default nothing is known.
+            wall: the time, in seconds since 1970.
+            random: a number from 0 to 1, for the length of pauses.
         """
         self.settings = settings
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
         numbers = itertools.count(1)
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
         self._enabled = True
-        self._endpoint = Endpoint(settings, connect=connect, notify=notify, clock=clock)
+        self._endpoint = Endpoint(
+            settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
+        )
+        self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
         self._cache = CompletionCache(clock)
         self._calls: dict[str, Call] = {}
         self._report = Report(clock)
@@ -103,7 +118,7 @@ class CompletionService:
         Raises:
             asyncio.CancelledError: the request was cancelled; its connection is closed if nobody else waits.
         """
-        self._counts["requests"] += 1
+        self._count("requests")
         report = self._report = Report.begin(self._clock, document, trigger)
         context = build_context(document, offset, trigger, selected)
         ask = decide(context, self.settings, enabled=self._enabled, waited_s=waited_s)
@@ -140,19 +155,21 @@ class CompletionService:
         call = self._calls.get(context.document.uri)
         joins = call is not None and call.is_open and call.key == key
         if call is None or not joins or context.trigger is TriggerKind.INVOKED:
-            if pause := self._endpoint.pause():
+            if pause := self._pause():
                 return pause
             if ask.delay_s:
                 await self._sleep(ask.delay_s)
                 report.mark("wait")
             backend = await self._endpoint.connected()
-            if pause := self._endpoint.pause():
+            if pause := self._pause():
                 return pause
             # The settings, or the switch, may have changed since.
             again = decide(context, self.settings, enabled=self._enabled)
             if isinstance(again, Skip):
                 return again
             report.target(backend.target)
+            if self._endpoint.is_half_open() and self._is_asking_for_others(context.document.uri):
+                return Skip(Reason.COOLING_DOWN, "one call finds out whether the endpoint is back")
             call = self._start(backend, context, ask, key, report)
         answer = await call.wait()
         if isinstance(answer, Skip):
@@ -169,7 +186,7 @@ class CompletionService:
 
         async def work() -> RawCompletion | Skip:
             try:
-                answer = await ask_model(backend, context, ask, self.settings, report)
+                answer = await ask_model(backend, context, ask, self.settings, report, self._books)
             except BackendError as error:
                 return self._endpoint.failed(error)
             self._endpoint.succeeded()
@@ -188,6 +205,10 @@ class CompletionService:
         self._show_status()
         return call
 
+    def _is_asking_for_others(self, uri: str) -> bool:
+        """Whether a call is on its way for another document; this one's own would be closed by the next."""
+        return any(call.is_open for other, call in self._calls.items() if other != uri)
+
     def _trim(
         self, answer: RawCompletion, context: CompletionContext, ask: Ask, source: str, report: Report
     ) -> Completion | Skip:
@@ -199,7 +220,7 @@ class CompletionService:
         completion = self._fit(text, context, self._new_id(), source)
         if isinstance(completion, Skip):
             return completion
-        self._counts["shown"] += 1
+        self._count("shown")
         self._cache.show(context.document.uri, Candidate.shown(completion.id, text, context))
         return completion
 
@@ -220,7 +241,12 @@ class CompletionService:
 
     def accepted(self, completion_id: str) -> None:
         """The user accepted a completion."""
-        self._counts["accepted"] += bool(completion_id)
+        if completion_id:
+            self._count("accepted")
+
+    def _count(self, what: str) -> None:
+        self._counts[what] += 1
+        self._books.count(what, self._endpoint.target)
 
     def toggle(self) -> bool:
         """Switch completions off, or on again; returns whether they are on."""
@@ -246,9 +272,13 @@ class CompletionService:
         """What the service is doing."""
         if not self._enabled or not self.settings.enabled:
             return Status("off", Reason.DISABLED.value)
-        if pause := self._endpoint.pause():
+        if pause := self._pause():
             return Status("error" if pause.reason is Reason.NOT_CONFIGURED else "limited", pause.detail)
         return Status("thinking") if self._calls else Status("ready")
+
+    def _pause(self) -> Skip | None:
+        """Why no call is made now, if none is."""
+        return self._endpoint.pause() or self._books.pause()
 
     # --- settings and life ----------------------------------------------------------------------------------
 
@@ -268,6 +298,7 @@ class CompletionService:
         for uri in list(self._calls):
             self._calls.pop(uri).abandon()
         self._endpoint.reconfigure(settings)
+        self._books.reconfigure(settings)
         self._show_status()
 
     async def aclose(self) -> None:
@@ -277,6 +308,7 @@ class CompletionService:
             call.abandon()
         await asyncio.gather(*(call.closed() for call in calls))
         await self._endpoint.aclose()
+        await self._books.aclose()
 
     def _show_status(self) -> None:
         status = self.status()

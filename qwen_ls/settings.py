@@ -20,6 +20,16 @@ PROVIDERS = ("dashscope", "openai", "vllm", "llama.cpp", "local")
 REGIONS = ("beijing", "singapore", "virginia", "hongkong")
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A number inside of a table: what it means and what is allowed."""
+
+    doc: str
+    minimum: float
+    maximum: float
+    whole: bool = True
+
+
 def option(
     default: Any,
     doc: str,
@@ -30,6 +40,7 @@ def option(
     maximum: float | None = None,
     word: str = "",
     url: bool = False,
+    parts: Mapping[str, Part] | None = None,
 ) -> Any:
     """A field of `Settings`.
 
@@ -42,6 +53,7 @@ def option(
         maximum: the greatest number allowed.
         word: a word that is allowed beside a number.
         url: whether the string must be an http or https address.
+        parts: for a table, the keys that it may have, in snake_case; the sources' tables are joined.
     """
     metadata = {
         "doc": doc,
@@ -51,10 +63,27 @@ def option(
         "maximum": maximum,
         "word": word,
         "url": url,
+        "parts": parts or {},
     }
     if isinstance(default, dict):
         return field(default_factory=lambda: types.MappingProxyType(dict(default)), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+LIMITS: Mapping[str, Part] = types.MappingProxyType(
+    {
+        "requests_per_minute": Part("Calls within any 60 seconds.", 1, 1_000_000),
+        "tokens_per_minute": Part("Tokens, in and out, within any 60 seconds.", 1, 1_000_000_000),
+        "tokens_per_day": Part("Tokens, in and out, from midnight to midnight.", 1, 1_000_000_000_000),
+        "money_per_day": Part(
+            "Cost from midnight to midnight, in the currency of the model's price (CNY in Beijing).",
+            0.01,
+            1_000_000,
+            whole=False,
+        ),
+    }
+)
+"""What `limits` may hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +175,9 @@ class Settings:
     exclude: tuple[str, ...] = option(
         (), "Globs of files never read or sent, beside the built-in deny list.", project=True
     )
+    limits: Mapping[str, float] = option(
+        {}, "What may be used at most, counted over all servers of one user on one machine.", parts=LIMITS
+    )
     log_level: str = option(
         "warning", "How much is logged to stderr.", choices=("debug", "info", "warning", "error")
     )
@@ -189,6 +221,11 @@ def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:
         schema |= {"type": "array", "items": {"type": "string"}}
     else:
         schema["type"] = "object"
+    if parts := spec.metadata["parts"]:
+        schema |= {
+            "additionalProperties": False,
+            "properties": {camel(name): _part_schema(part) for name, part in parts.items()},
+        }
     if spec.metadata["choices"]:
         schema["enum"] = list(spec.metadata["choices"])
     if spec.metadata["url"]:
@@ -196,6 +233,11 @@ def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:
     if (default := spec.default) is not dataclasses.MISSING and default is not None:
         schema["default"] = list(default) if isinstance(default, tuple) else default
     return schema
+
+
+def _part_schema(part: Part) -> dict[str, Any]:
+    kind = "integer" if part.whole else "number"
+    return {"description": part.doc, "type": kind, "minimum": part.minimum, "maximum": part.maximum}
 
 
 def _range(spec: dataclasses.Field[Any]) -> dict[str, float]:
@@ -208,5 +250,6 @@ def as_json(settings: Settings) -> Iterator[tuple[str, Any]]:
     for name in OPTIONS:
         value = getattr(settings, name)
         if isinstance(value, Mapping):
-            value = dict(value)
+            parts = OPTIONS[name].metadata["parts"]
+            value = {camel(key) if parts else key: inner for key, inner in value.items()}
         yield camel(name), list(value) if isinstance(value, tuple) else value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ NOT_SETTINGS = frozenset(
         "QWEN_LS_LOCAL_MODEL",
         "QWEN_LS_DATA_DIR",
         "QWEN_LS_STATE_DIR",
+        "QWEN_LS_LEDGER_DIR",
         "QWEN_LS_CONFIG",
         "QWEN_LS_LOCAL_GRACE_S",
     }
@@ -85,6 +87,9 @@ def load(
     for source, values, project in layers:
         good, trouble = check(values, source=source, project=project)
         problems.extend(trouble)
+        for name in good:
+            if OPTIONS[name].metadata["parts"]:  # a source that sets one limit leaves the others
+                good[name] = types.MappingProxyType({**merged.get(name, {}), **good[name]})
         if project and "exclude" in good:  # a project can add to what is never sent, and take nothing away
             good["exclude"] = (*merged.get("exclude", ()), *good["exclude"])
         merged |= good

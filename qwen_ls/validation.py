@@ -15,6 +15,8 @@ from qwen_ls.settings import OPTIONS, camel, snake
 if TYPE_CHECKING:
     import dataclasses
 
+    from qwen_ls.settings import Part
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -51,6 +53,9 @@ def check(
                 f"{source}: {camel(name)} is ignored; a project may not set it. Set it in your own settings."
             )
             problems.append(Problem(name, text))
+        elif spec.metadata["parts"] and (table := _as_table(value)) is not None:
+            good[name], trouble = _check_parts(spec, table, source)
+            problems.extend(trouble)
         else:
             try:
                 good[name] = _coerce(spec, value)
@@ -58,6 +63,34 @@ def check(
                 text = f"{source}: {camel(name)} is {_shown(spec, value)}; allowed: {error}. It is ignored."
                 problems.append(Problem(name, text))
     return good, problems
+
+
+def _check_parts(
+    spec: dataclasses.Field[Any], table: Mapping[str, Any], source: str
+) -> tuple[Mapping[str, float], list[Problem]]:
+    """Sort a table of known numbers: one that is wrong does not spoil the others."""
+    parts: Mapping[str, Part] = spec.metadata["parts"]
+    good: dict[str, float] = {}
+    problems: list[Problem] = []
+    for key, value in table.items():
+        name = snake(key)
+        path = f"{camel(spec.name)}.{camel(name)}"
+        if value is None:
+            continue
+        if name not in parts:
+            near = difflib.get_close_matches(name, parts, n=1, cutoff=0.5)
+            known = [camel(near[0])] if near else [camel(part) for part in parts]
+            hint = f"Did you mean {known[0]}?" if near else f"There are {', '.join(known)}."
+            text = f"{source}: there is no setting {camel(spec.name)}.{mask(key)[:60]}. {hint}"
+            problems.append(Problem(path, text))
+            continue
+        part = parts[name]
+        try:
+            good[name] = _in_range(value, part.minimum, part.maximum, whole=part.whole)
+        except ValueError as error:
+            text = f"{source}: {path} is {_short(value)}; allowed: {error}. It is ignored."
+            problems.append(Problem(path, text))
+    return types.MappingProxyType(good), problems
 
 
 def mask(text: str) -> str:
@@ -77,6 +110,10 @@ def _shown(spec: dataclasses.Field[Any], value: Any) -> str:
     """The value as messages have it: none of a table, which may hold secrets, nor a key in `apiKeyEnv`."""
     if isinstance(value, Mapping) or "Mapping" in str(spec.type) or spec.name == "api_key_env":
         return "…"
+    return _short(value)
+
+
+def _short(value: Any) -> str:
     text = mask(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 60 else text[:57] + "…"
 
@@ -114,6 +151,10 @@ def _number(spec: dataclasses.Field[Any], value: Any) -> Any:
     low, high, word = (spec.metadata[key] for key in ("minimum", "maximum", "word"))
     if word and value == word:
         return value
+    return _in_range(value, low, high, whole=whole, also=f', or "{word}"' if word else "")
+
+
+def _in_range(value: Any, low: float, high: float, *, whole: bool, also: str = "") -> float:
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise TypeError
@@ -122,7 +163,6 @@ def _number(spec: dataclasses.Field[Any], value: Any) -> Any:
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         kind = "a whole number" if whole else "a number"
-        also = f', or "{word}"' if word else ""
         raise ValueError(f"{kind} from {low} to {high}{also}") from None
     return int(number) if whole else number
 
@@ -155,17 +195,26 @@ def _strings(_: dataclasses.Field[Any], value: Any) -> tuple[str, ...]:
     raise ValueError("a list of strings")
 
 
-def _table(spec: dataclasses.Field[Any], value: Any) -> Mapping[str, Any]:
+def _as_table(value: Any) -> Mapping[str, Any] | None:
+    """The value as a table, of which the environment has the JSON; None where it is none."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            value = None
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return None
+    is_table = isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+    return value if is_table else None
+
+
+def _table(spec: dataclasses.Field[Any], given: Any) -> Mapping[str, Any]:
+    value = _as_table(given)
+    if value is not None and not spec.metadata["parts"]:
         if "Any" in str(spec.type):
             return types.MappingProxyType(dict(value))
         if all(isinstance(part, str) and "\n" not in part and "\r" not in part for part in value.values()):
             return types.MappingProxyType(dict(value))
+    if parts := spec.metadata["parts"]:
+        raise ValueError("a table of " + ", ".join(map(camel, parts)))
     raise ValueError("a table of names and values")
 
 
@@ -177,5 +226,6 @@ _COERCE: dict[str, Callable[[dataclasses.Field[Any], Any], Any]] = {
     "str": _str,
     "tuple[str, ...]": _strings,
     "Mapping[str, str]": _table,
+    "Mapping[str, float]": _table,
     "Mapping[str, Any]": _table,
 }

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fake_dashscope import FakeDashScope
 from tests.weights import real_weights  # noqa: F401 - a fixture
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing that a test asks is counted in the tester's own ledger, whatever process asks it."""
+    os.environ["QWEN_LS_LEDGER_DIR"] = tempfile.mkdtemp(prefix="qwen-ls-ledger-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it."""
+    shutil.rmtree(os.environ.pop("QWEN_LS_LEDGER_DIR", ""), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ FORBIDDEN = {
     "service.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "qwen_ls.commands"},
     "call.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
     "endpoint.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
+    "books.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "sqlite3"},
+    "ledger.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "report.py": SHELL | LSP | {"httpx"},
     "settings.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "sources.py": LSP | {"httpx", "asyncio", "socket"},
@@ -67,7 +69,13 @@ def test_layers(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("library", "rooms"),
-    [("httpx", {"backend"}), ("pygls", {"lsp"}), ("lsprotocol", {"lsp"}), ("prompt_toolkit", {"commands"})],
+    [
+        ("httpx", {"backend"}),
+        ("pygls", {"lsp"}),
+        ("lsprotocol", {"lsp"}),
+        ("prompt_toolkit", {"commands"}),
+        ("sqlite3", {"ledger.py"}),
+    ],
 )
 def test_a_library_lives_in_one_room(library: str, rooms: set[str]) -> None:
     users = {

@@ -40,7 +40,14 @@ def meaning(metadata: dict) -> str:
         doc += " " + ", ".join(f"`{choice}`" for choice in metadata["choices"]) + "."
     if metadata["minimum"] is not None:
         doc += f" {metadata['minimum']} to {metadata['maximum']}."
+    if parts := metadata["parts"]:
+        doc += " " + "; ".join(f"`{camel(name)}`: {lowered(part.doc)}" for name, part in parts.items()) + "."
     return doc
+
+
+def lowered(sentence: str) -> str:
+    """A sentence as a part of another one."""
+    return sentence[0].lower() + sentence[1:].removesuffix(".")
 
 
 @pytest.mark.skipif(not README.exists(), reason="the README is not beside the tests")

@@ -101,6 +101,8 @@ def test_a_project_cannot_redirect_the_key(place: Any) -> None:
         ("model", "", "not empty"),
         ("model", 7, "a string"),
         ("languages", [1], "a list of strings"),
+        ("limits", 7, "a table of requestsPerMinute, tokensPerMinute, tokensPerDay, moneyPerDay"),
+        ("limits", "{broken", "a table of requestsPerMinute"),
         ("extraHeaders", {"a": 1}, "a table"),
         ("extraHeaders", {"a": "b\r\nc: d"}, "a table"),
         ("apiKeyEnv", "sk-abc-123", "not the key itself"),
@@ -116,6 +118,48 @@ def test_a_wrong_value_keeps_the_default_and_is_told_with_what_is_allowed(
     assert key in problem.text
     assert problem.text.startswith("here: ")
     assert "\n" not in problem.text
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "says"),
+    [
+        (
+            {"requestsPerMinute": 5, "money_per_day": "2.5"},
+            {"requests_per_minute": 5, "money_per_day": 2.5},
+            "",
+        ),
+        ('{"tokensPerDay": 7}', {"tokens_per_day": 7}, ""),
+        ({"tokensPerDay": None}, {}, ""),
+        ({}, {}, ""),
+        (
+            {"requestsPerMinute": 0, "tokensPerDay": 9},
+            {"tokens_per_day": 9},
+            "limits.requestsPerMinute is 0; allowed: a whole number from 1 to",
+        ),
+        ({"requestsPerMinute": 1.5}, {}, "limits.requestsPerMinute is 1.5; allowed: a whole number"),
+        ({"moneyPerDay": float("nan")}, {}, "limits.moneyPerDay is NaN; allowed: a number from 0.01"),
+        ({"moneyPerDay": True}, {}, "limits.moneyPerDay is true"),
+        ({"requestPerMinute": 3}, {}, "no setting limits.requestPerMinute. Did you mean requestsPerMinute?"),
+        ({"zzz": 3}, {}, "no setting limits.zzz. There are requestsPerMinute, tokensPerMinute"),
+    ],
+    ids=str,
+)
+def test_limits_are_checked_one_by_one(value: Any, kept: dict[str, float], says: str) -> None:
+    good, problems = check({"limits": value}, source="here")
+    assert good == {"limits": kept}
+    assert [says in problem.text for problem in problems] == [True] * bool(says)
+    assert all(problem.text.startswith("here: ") for problem in problems)
+
+
+def test_the_limits_of_all_sources_are_joined(place: Any) -> None:
+    """An editor whose package sends an empty table must not lift what the user's file sets."""
+    place.user("[limits]\nmoney_per_day = 1\ntokens_per_day = 5")
+    place.project("[limits]\nmoney_per_day = 1000")
+    loaded = place.load(initialization_options={"limits": {}}, configuration={"limits": {"tokensPerDay": 6}})
+    assert loaded.settings.limits == {"money_per_day": 1, "tokens_per_day": 6}
+    assert dict(as_json(loaded.settings))["limits"] == {"moneyPerDay": 1, "tokensPerDay": 6}
+    [problem] = loaded.problems
+    assert "a project may not set it" in problem.text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ BackendError
 │   └── TlsError           the host's certificate was refused                    stop
 ├── DeadlineError          no answer in time                                     cool down
 ├── AnswerError            an answer that cannot be understood                   give up
-└── NotReadyError          the local engine is being prepared                    give up
+├── NotReadyError          the local engine is being prepared                    give up
+└── LimitError             no call was made: a limit of the user's own           give up
 ```
 """
 
@@ -49,17 +50,27 @@ class BackendError(Exception):
         cause: a stable id, one per cause of trouble; the user is told once per cause.
         remedy: what the user can do, one sentence; may be empty.
         request_id: the endpoint's id of the request, for its support; may be empty.
+        retry_after_s: how long the endpoint asked to wait, in seconds, if it did.
     """
 
     action = Action.GIVE_UP
     cause = "backend"
 
-    def __init__(self, message: str, *, remedy: str = "", cause: str = "", request_id: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str = "",
+        cause: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
         self.cause = cause or type(self).cause
         self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         sentence = self.message if self.message.endswith((".", "!", "?")) else self.message + "."
@@ -114,22 +125,10 @@ class ContentError(BackendError):
 
 
 class RateLimitError(BackendError):
-    """Too many requests or tokens; `retry_after_s` is what the endpoint asked for, if it did."""
+    """Too many requests or tokens."""
 
     action = Action.COOL_DOWN
     cause = "rate limit"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after_s: float | None = None,
-        remedy: str = "",
-        cause: str = "",
-        request_id: str = "",
-    ) -> None:
-        super().__init__(message, remedy=remedy, cause=cause, request_id=request_id)
-        self.retry_after_s = retry_after_s
 
 
 class ServerError(BackendError):
@@ -170,6 +169,12 @@ class NotReadyError(BackendError):
     """The local engine is being prepared; the message says how far it is."""
 
     cause = "not ready"
+
+
+class LimitError(BackendError):
+    """A limit of the user's settings is reached; no call was made."""
+
+    cause = "limit"
 
 
 class Backend(Protocol):

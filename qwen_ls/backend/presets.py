@@ -77,6 +77,8 @@ class Provider:
     """Fields of the body that switch a hybrid model's thinking off."""
     timeout_ms: int = 10_000
     """The longest a call may take, when the settings do not say."""
+    metered: bool = True
+    """Whether calls count against the user's limits: those that never leave the machine do not."""
     delta_streams: bool = False
     """Whether a stream is known to carry new text only; else it must be found out."""
 
@@ -151,6 +153,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
             Provider(
                 name="local",
                 timeout_ms=60_000,
+                metered=False,
                 title="the local engine",
                 default_models=_row(**{"": "qwen2.5-coder-0.5b-instruct"}),
                 echoes_prefix=True,

@@ -70,9 +70,11 @@ async def complete(
     document: Document, offset: int, settings: Settings, connect: Callable[[Settings], Backend]
 ) -> Outcome:
     """Ask for one completion, as an editor does whose user asked for it."""
+    from qwen_ls.backend.prices import price
+    from qwen_ls.books import ledger_path
     from qwen_ls.service import CompletionService
 
-    service = CompletionService(settings, connect=connect)
+    service = CompletionService(settings, connect=connect, ledger=ledger_path, price=price)
     try:
         await service.warm()
         result = await service.complete(document, offset, TriggerKind.INVOKED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import BackendError
@@ -102,6 +102,8 @@ async def ask(
         connect: builds the backend.
         clock: seconds.
     """
+    from qwen_ls.backend.prices import price
+    from qwen_ls.books import ledger_path
     from qwen_ls.service import CompletionService
 
     test = LiveTest()
@@ -113,7 +115,10 @@ async def ask(
             test.error = error
             raise
 
-    service = CompletionService(settings, connect=recorded)
+    # What it spends is counted; a limit that is reached does not keep it from its diagnosis.
+    service = CompletionService(
+        replace(settings, limits={}), connect=recorded, ledger=ledger_path, price=price
+    )
     document = Document("untitled:doctor.py", 0, "python", BEFORE + AFTER)
     try:
         await service.warm()

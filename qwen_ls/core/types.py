@@ -45,6 +45,7 @@ class Reason(enum.StrEnum):
     NOT_CONFIGURED = "the settings do not allow a call"
     BACKEND = "the endpoint failed"
     COOLING_DOWN = "paused after a failure"
+    LIMITED = "a limit of your settings is reached"
     EMPTY = "the model had nothing to say"
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"

@@ -49,7 +49,9 @@ def _real_service(
     from functools import partial
 
     from qwen_ls.backend.connect import connect
+    from qwen_ls.backend.prices import price
     from qwen_ls.backend.wire.semantics import SemanticsMemory
+    from qwen_ls.books import ledger_path
     from qwen_ls.report import Status
     from qwen_ls.service import CompletionService
 
@@ -57,7 +59,14 @@ def _real_service(
         on_status(Status("thinking", text) if text else service.status())
 
     remembering = partial(connect, memory=SemanticsMemory(), on_status=preparing)
-    service = CompletionService(settings, connect=remembering, notify=notify, on_status=on_status)
+    service = CompletionService(
+        settings,
+        connect=remembering,
+        notify=notify,
+        on_status=on_status,
+        ledger=ledger_path,
+        price=price,
+    )
     return service
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import FakeDashScope
 
 SUGGESTION = "x" * 3000
+LEDGER_DIR = os.environ.get("QWEN_LS_LEDGER_DIR") or tempfile.mkdtemp(prefix="qwen-ls-bench-")
 BARE = [PYTHON, "-m", "tests.bench.bare"]
 STOCK = [PYTHON, "-m", "tests.bench.stock"]
 OURS = [PYTHON, "-m", "qwen_ls", "--stdio"]
@@ -32,7 +34,12 @@ Rows = list[dict[str, Any]]
 
 def environment() -> dict[str, str]:
     """Nothing of the user's own settings."""
-    return {"QWEN_LS_CONFIG": os.devnull, "DASHSCOPE_API_KEY": "sk-test", "NO_PROXY": "127.0.0.1"}
+    return {
+        "QWEN_LS_CONFIG": os.devnull,
+        "QWEN_LS_LEDGER_DIR": LEDGER_DIR,
+        "DASHSCOPE_API_KEY": "sk-test",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 def options(fake: FakeDashScope, **more: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
 """How long an answer may take on a very busy machine: a server that never answers fails its test only."""
 
-FOLDERS = {"QWEN_LS_LOCAL_MODEL", "QWEN_LS_DATA_DIR", "QWEN_LS_STATE_DIR"}
+FOLDERS = {"QWEN_LS_LOCAL_MODEL", "QWEN_LS_DATA_DIR", "QWEN_LS_STATE_DIR", "QWEN_LS_LEDGER_DIR"}
 
 
 def neutral_environment() -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from qwen_ls.backend.base import Backend, BackendError
@@ -94,17 +96,27 @@ class ScriptedBackend:
 
 
 WAIT = object()
+NOON_S = datetime(2026, 11, 20, 12).astimezone().timestamp()
+"""What the clock on the wall shows at first, in seconds since 1970."""
 
 
 class Stage:
     """A service with everything around it scripted."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        ledger: Path | None = None,
+        price: Any = None,
+        **settings: Any,
+    ) -> None:
         self.clock = FakeClock()
         self.settings = Settings(**settings)
         self.backend = ScriptedBackend(resolve(self.settings))
         self.notices: list[Notice] = []
         self.statuses: list[Status] = []
+        self.ledger = (lambda: ledger) if ledger else None
+        self.price = price
         self.service = self.serving(self.connect)
 
     def serving(self, connect: Callable[[Settings], Backend]) -> CompletionService:
@@ -116,6 +128,10 @@ class Stage:
             on_status=self.statuses.append,
             clock=self.clock,
             sleep=self.clock.sleep,
+            ledger=self.ledger,
+            price=self.price,
+            random=lambda: 1.0,
+            wall=lambda: NOON_S + self.clock() - 1000,
         )
 
     def connect(self, settings: Settings) -> ScriptedBackend:
@@ -136,8 +152,15 @@ async def ask(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **mo
     return await asyncio.wait_for(task, 5)
 
 
-def start(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> asyncio.Task[Any]:
-    return asyncio.create_task(stage.service.complete(*marked(picture), trigger, **more))
+def start(
+    stage: Stage,
+    picture: str,
+    trigger: TriggerKind = AUTOMATIC,
+    *,
+    uri: str = "file:///p/a.py",
+    **more: Any,
+) -> asyncio.Task[Any]:
+    return asyncio.create_task(stage.service.complete(*marked(picture, uri=uri), trigger, **more))
 
 
 async def until(condition: Any) -> None:

@@ -154,7 +154,13 @@ def error_of(
     if details_are_safe and (details := sanitised(failure.message, key)):
         message = f"{message} ({details})"
     message = sentence(message)
-    return error_type(message, remedy=remedy, cause=cause, request_id=sanitised(failure.request_id, key)[:80])
+    return error_type(
+        message,
+        remedy=remedy,
+        cause=cause,
+        request_id=sanitised(failure.request_id, key)[:80],
+        retry_after_s=retry_after_s,
+    )
 
 
 def sanitised(text: str, key: str = "") -> str:

@@ -1,0 +1,360 @@
+"""The ledger: what was asked, shown, accepted and spent, in one small SQLite file for all servers of a user.
+
+Blocking; `qwen_ls.books` keeps it off the event loop. No document text, prompts or keys are in it. A call is
+reserved before it is made and settled after it, each in one transaction, so that two servers cannot spend the
+same budget. A reservation that nobody settles (its server was killed) is counted
+after a while, as estimated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.limits import MINUTE_S, Day, Limits, Recent, Refusal, Want, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+VERSION = 1
+BUSY_S = 1.0
+"""The longest wait for another server's transaction; theirs take a millisecond."""
+STALE_S = 900.0
+"""A reservation this old has lost its server: no call may take more than ten minutes."""
+_AHEAD_S = 3600.0
+"""What is dated further ahead was written before the clock was set back."""
+
+_SCHEMA = """
+CREATE TABLE recent (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
+    model TEXT NOT NULL, currency TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, money REAL NOT NULL, open INTEGER NOT NULL
+);
+CREATE TABLE days (
+    day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, currency TEXT NOT NULL,
+    metered INTEGER NOT NULL,
+    requests INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0, shown INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
+    estimated_money REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, provider, model, currency)
+) WITHOUT ROWID;
+"""
+_DAY = """
+SELECT TOTAL(tokens), TOTAL(CASE WHEN currency = :currency THEN money END) FROM (
+    SELECT prompt_tokens + completion_tokens AS tokens, currency, money FROM days WHERE day = :day AND metered
+    UNION ALL
+    SELECT prompt_tokens + completion_tokens, currency, money FROM recent WHERE day = :day AND open
+)
+"""
+
+
+class LedgerError(Exception):
+    """The file cannot be used; the message says why, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom something is booked to."""
+
+    provider: str = ""
+    model: str = ""
+    metered: bool = True
+    """Whether its calls count against the limits; those of the local engine do not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What is added to a day; the fields are the columns of `days`."""
+
+    requests: int = 0
+    calls: int = 0
+    shown: int = 0
+    accepted: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    estimated_tokens: int = 0
+    """Of the tokens, those that the endpoint did not count."""
+    money: float = 0.0
+    estimated_money: float = 0.0
+    """Of the money, what goes with them."""
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing to book: counters, or a call that has ended."""
+
+    at_s: float
+    """Seconds since 1970."""
+    account: Account
+    amounts: Amounts
+    currency: str = ""
+    reservation: int | None = None
+    """What was reserved for the call; it is settled by this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one day has brought with one account."""
+
+    day: str
+    provider: str
+    model: str
+    currency: str
+    amounts: Amounts
+    metered: bool = True
+
+
+def day_of(at_s: float) -> tuple[str, float]:
+    """The local day of a time, as `2026-11-21`, and when it ends; both times in seconds since 1970."""
+    day = datetime.fromtimestamp(at_s).astimezone().date()
+    next_day = day + timedelta(days=1)
+    return day.isoformat(), datetime(next_day.year, next_day.month, next_day.day).astimezone().timestamp()
+
+
+class Ledger:
+    """The ledger in one file, or in memory. Use it in one thread at a time.
+
+    Args:
+        file: the file, made if it is missing; None: in memory.
+        busy_s: the longest wait for a lock.
+
+    Raises:
+        LedgerError: from every method: the file cannot be used.
+    """
+
+    def __init__(self, file: Path | None, *, busy_s: float = BUSY_S) -> None:
+        with _translated():
+            if file is not None:
+                _make(file)
+            name = ":memory:" if file is None else str(file)
+            self._db = sqlite3.connect(name, timeout=busy_s, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare(busy_s)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def reserve(
+        self, limits: Limits, account: Account, want: Want, currency: str, now_s: float, *, output: int = 0
+    ) -> int | Refusal:
+        """Put aside what a call may cost, if the limits have room for it.
+
+        Args:
+            limits: what may be used.
+            account: whom the call goes to.
+            want: what it may cost at most.
+            currency: in which `want.money` is; money in other currencies does not count.
+            now_s: seconds since 1970.
+            output: how many of `want.tokens` are the answer's.
+
+        Returns:
+            The reservation's number, for `book` or `release`; or why the call may not be made.
+        """
+        with self._transaction() as db:
+            self._tidy(now_s)
+            day, ends_s = day_of(now_s)
+            minute = db.execute(
+                "SELECT at_s, prompt_tokens + completion_tokens FROM recent WHERE at_s > ?",
+                (now_s - MINUTE_S,),
+            ).fetchall()
+            so_far = Day(*self._day(day, currency), ends_s)
+            if why := refusal(limits, [Recent(*row) for row in minute], so_far, want, now_s):
+                return why
+            return self._insert_recent(
+                now_s, account, currency, (want.tokens - output, output, want.money), is_open=True
+            )
+
+    def release(self, reservation: int) -> None:
+        """Give back what was put aside for a call that was not made."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM recent WHERE id = ? AND open", (reservation,))
+
+    def book(self, entries: Iterable[Entry]) -> None:
+        """Write entries down, all or none."""
+        entries = list(entries)
+        if not entries:
+            return
+        with self._transaction():
+            for entry in entries:
+                if self._settled(entry):
+                    self._add(day_of(entry.at_s)[0], entry.account, entry.currency, entry.amounts)
+            self._tidy(max(entry.at_s for entry in entries))
+
+    def rows(self, since_day: str = "") -> list[Row]:
+        """What was booked, from a day on."""
+        with _translated():
+            found = self._db.execute(
+                "SELECT * FROM days WHERE day >= ? ORDER BY day", (since_day,)
+            ).fetchall()
+        return [
+            Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
+            for day, provider, model, currency, metered, *amounts in found
+        ]
+
+    def carry_over(self, rows: Iterable[Row]) -> None:
+        """Add what another ledger has booked."""
+        with self._transaction():
+            for row in rows:
+                account = Account(row.provider, row.model, row.metered)
+                self._add(row.day, account, row.currency, row.amounts)
+
+    def close(self) -> None:
+        """Close the file."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+
+    def _prepare(self, busy_s: float) -> None:
+        """Make the tables of a new file; refuse a file of a later version."""
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        version = self._version()
+        if version > VERSION:
+            raise LedgerError("it was written by a later version of qwen-ls")
+        if version == VERSION:
+            return
+        self._use_wal(busy_s)
+        with self._transaction() as db:
+            if self._version() == 0:  # another server may have been faster
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _use_wal(self, busy_s: float) -> None:
+        """Let readers and a writer not wait for each other; SQLite itself does not wait for this lock."""
+        deadline_s = time.monotonic() + busy_s
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline_s:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One writer at a time, over all processes; nothing is written where anything fails."""
+        with _translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _day(self, day: str, currency: str) -> tuple[int, float]:
+        """Tokens, and money in a currency, of a day: what was booked and what is reserved."""
+        tokens, money = self._db.execute(_DAY, {"day": day, "currency": currency}).fetchone()
+        return int(tokens), money
+
+    def _settled(self, entry: Entry) -> bool:
+        """Bring `recent` up to date; whether the entry is still to be added to its day."""
+        if not entry.amounts.calls or not entry.account.metered:
+            return True
+        used = entry.amounts
+        amounts = (used.prompt_tokens, used.completion_tokens, used.money)
+        if entry.reservation is None:
+            self._insert_recent(entry.at_s, entry.account, entry.currency, amounts, is_open=False)
+            return True
+        changed = self._db.execute(
+            "UPDATE recent SET prompt_tokens = ?, completion_tokens = ?, money = ?, open = 0"
+            " WHERE id = ? AND open",
+            (*amounts, entry.reservation),
+        )
+        return changed.rowcount == 1  # else it was given up as stale, and counted then
+
+    def _insert_recent(
+        self,
+        at_s: float,
+        account: Account,
+        currency: str,
+        amounts: tuple[int, int, float],
+        *,
+        is_open: bool,
+    ) -> int:
+        values = (at_s, day_of(at_s)[0], account.provider, account.model, currency, *amounts, is_open)
+        done = self._db.execute(
+            "INSERT INTO recent (at_s, day, provider, model, currency, prompt_tokens, completion_tokens,"
+            " money, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+        return int(done.lastrowid or 0)
+
+    def _add(self, day: str, account: Account, currency: str, amounts: Amounts) -> None:
+        key = (day, account.provider, account.model, currency)
+        self._db.execute(
+            "INSERT OR IGNORE INTO days (day, provider, model, currency, metered) VALUES (?, ?, ?, ?, ?)",
+            (*key, account.metered),
+        )
+        sums = ", ".join(f"{name} = {name} + ?" for name in Amounts.__slots__)
+        self._db.execute(
+            f"UPDATE days SET {sums} WHERE day = ? AND provider = ? AND model = ? AND currency = ?",  # noqa: S608
+            (*astuple(amounts), *key),
+        )
+
+    def _tidy(self, now_s: float) -> None:
+        """Count what nobody will settle any more, and forget calls older than a minute."""
+        ahead_s = now_s + _AHEAD_S
+        stale = self._db.execute(
+            "SELECT day, provider, model, currency, prompt_tokens, completion_tokens, money FROM recent"
+            " WHERE open AND (at_s < ? OR at_s > ?)",
+            (now_s - STALE_S, ahead_s),
+        ).fetchall()
+        for day, provider, model, currency, prompt, completion, money in stale:
+            amounts = Amounts(
+                calls=1,
+                prompt_tokens=prompt,
+                completion_tokens=completion,
+                estimated_tokens=prompt + completion,
+                money=money,
+                estimated_money=money,
+            )
+            self._add(day, Account(provider, model), currency, amounts)
+        self._db.execute(
+            "DELETE FROM recent WHERE at_s > ? OR at_s < ? OR (NOT open AND at_s < ?)",
+            (ahead_s, now_s - STALE_S, now_s - 2 * MINUTE_S),
+        )
+
+
+def _make(file: Path) -> None:
+    """Make the file, readable by its user alone; SQLite gives its companions the same mode."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Say in a few words what SQLite and the system say."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LedgerError(_said(error)) from error
+    except OSError as error:
+        raise LedgerError((error.strerror or type(error).__name__).lower()) from error
+
+
+def _said(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text:
+        return "another program holds it"
+    if "malformed" in text or "not a database" in text or "no such" in text:
+        return "it is damaged; move it away and a new one is made"
+    return text.split("\n", 1)[0][:100]

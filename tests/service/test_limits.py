@@ -1,0 +1,310 @@
+"""Limits and usage as the service keeps them: a fake clock, a scripted backend, a real ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, RateLimitError
+from qwen_ls.backend.plan import resolve
+from qwen_ls.backend.prices import PRICES, price
+from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
+from qwen_ls.ledger import Amounts, Ledger
+from qwen_ls.settings import Settings
+from tests.service.scripted import NOON_S, WAIT, Stage, ask, start, until
+
+INVOKED = TriggerKind.INVOKED
+COUNTED = [[Chunk("1"), Chunk("", "stop", Usage(100, 20, 40))]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite3"
+
+
+@pytest.fixture
+async def stages(file: Path) -> AsyncIterator[Any]:
+    made = []
+
+    def make(**more: Any) -> Stage:
+        made.append(Stage(**({"ledger": file, "price": price} | more)))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        await stage.service.aclose()
+
+
+def booked(file: Path) -> Amounts:
+    ledger = Ledger(file)
+    total = sum((row.amounts for row in ledger.rows()), Amounts())
+    ledger.close()
+    return total
+
+
+async def test_two_editors_share_one_budget(stages: Any) -> None:
+    one, two = (stages(limits={"requests_per_minute": 3}) for _ in range(2))
+    results = [await ask(stage, f"x{n} = █", INVOKED) for n, stage in enumerate((one, two, one))]
+    assert all(isinstance(result, Completion) for result in results)
+    refused = await ask(two, "y = █", INVOKED)
+    assert refused == Skip(
+        Reason.LIMITED,
+        "The limit of 3 requests a minute (limits.requestsPerMinute) is reached. "
+        "Completions go on at 12:01, or when you raise it.",
+    )
+    assert (len(one.backend.requests), len(two.backend.requests)) == (2, 1)
+
+
+async def test_a_reached_limit_is_told_once_shown_with_its_end_and_ends(stages: Any) -> None:
+    stage = stages(limits={"requests_per_minute": 1})
+    await ask(stage, "a = █")
+    for name in "bcd":
+        assert (await ask(stage, f"{name} = █")).reason is Reason.LIMITED
+    assert [notice.cause for notice in stage.notices] == ["limit requests_per_minute"]
+    status = stage.service.status()
+    assert (status.kind, status.text.partition(":")[0]) == ("limited", "until 12")
+    assert "limits.requestsPerMinute (1 requests a minute) is reached" in status.text
+    await stage.clock.advance(61)
+    assert isinstance(await ask(stage, "e = █"), Completion)
+    assert stage.service.status().kind == "ready"
+    assert len(stage.backend.requests) == 2
+
+
+async def test_a_reached_limit_leaves_what_is_known(stages: Any) -> None:
+    stage = stages(limits={"requests_per_minute": 1})
+    stage.backend.script = ["sum(xs)"]
+    await ask(stage, "total = █")
+    assert (await ask(stage, "b = █")).reason is Reason.LIMITED
+    rest = await ask(stage, "total = sum█")
+    assert isinstance(rest, Completion)
+    assert rest.source == "type-through"
+
+
+async def test_raising_a_limit_works_at_once(stages: Any) -> None:
+    stage = stages(limits={"requests_per_minute": 1})
+    await ask(stage, "a = █")
+    assert (await ask(stage, "b = █")).reason is Reason.LIMITED
+    stage.service.reconfigure(Settings(limits={"requests_per_minute": 2}))
+    assert isinstance(await ask(stage, "b = █"), Completion)
+
+
+async def test_a_day_s_limit_holds_until_midnight(stages: Any) -> None:
+    stage = stages(limits={"money_per_day": 0.002})
+    stage.backend.script = [[Chunk("1"), Chunk("", "stop", Usage(400, 10))]]
+    await ask(stage, "a = █", INVOKED)
+    assert (await ask(stage, "b = █", INVOKED)).detail == (
+        "The limit of 0.002 CNY a day (limits.moneyPerDay) is reached. "
+        "Completions go on at 00:00, or when you raise it."
+    )
+    await stage.clock.advance(12 * 3600 + 1)
+    assert isinstance(await ask(stage, "b = █", INVOKED), Completion)
+
+
+async def test_a_call_that_never_fits_is_refused_and_smaller_ones_are_not(stages: Any) -> None:
+    stage = stages(limits={"tokens_per_minute": 300})
+    refused = await ask(stage, "x = 1\n" * 300 + "y = █", INVOKED)
+    assert refused.reason is Reason.LIMITED
+    assert "One call may need" in refused.detail
+    assert "promptTokens" in refused.detail
+    assert isinstance(await ask(stage, "y = █", INVOKED), Completion)
+
+
+async def test_an_unknown_price_is_told_once(stages: Any) -> None:
+    stage = stages(limits={"money_per_day": 1}, model="my-own-model")
+    for name in "ab":
+        assert isinstance(await ask(stage, f"{name} = █"), Completion)
+    [notice] = stage.notices
+    assert (
+        notice.text == "The price of my-own-model is not known: limits.moneyPerDay does not count its calls."
+    )
+
+
+async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
+    stage = stages(provider="local", limits={"requests_per_minute": 1})
+    for name in "abc":
+        assert isinstance(await ask(stage, f"{name} = █"), Completion)
+    await stage.service.aclose()
+    assert booked(file).calls == 3
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        pytest.param(
+            COUNTED[0],
+            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0),
+            id="counted by the endpoint",
+        ),
+        pytest.param(
+            ["1", "\n", "y", WAIT],
+            Amounts(1, 1, 1, 0, 10, 1, 0, 11, pytest.approx(0.000026), pytest.approx(0.000026)),
+            id="cut early: estimated",
+        ),
+        pytest.param(
+            ["1"], Amounts(1, 1, 1, 0, 10, 0, 0, 10, pytest.approx(2e-5), pytest.approx(2e-5)), id="no usage"
+        ),
+        pytest.param(
+            [Chunk("1", None, Usage(90, 1)), "\n", "y", WAIT],
+            Amounts(1, 1, 1, 0, 90, 1, 0, 91, pytest.approx(0.000186), pytest.approx(0.000186)),
+            id="cut, with a count",
+        ),
+        pytest.param([RateLimitError("429")], Amounts(1, 1), id="refused: nothing was used"),
+        pytest.param([ContentError("no")], Amounts(1, 1), id="filtered before it was read"),
+        pytest.param(
+            [DeadlineError("slow")],
+            Amounts(1, 1, 0, 0, 10, 0, 0, 10, pytest.approx(2e-5), pytest.approx(2e-5)),
+            id="no answer in time: the prompt may have been read",
+        ),
+    ],
+)
+@pytest.mark.parametrize("limits", [{}, {"tokens_per_day": 10_000}], ids=["unlimited", "limited"])
+async def test_what_is_booked(
+    stages: Any, file: Path, script: list[Any], expected: Amounts, limits: dict[str, int]
+) -> None:
+    stage = stages(limits=limits)
+    stage.backend.script = [script]
+    await ask(stage, "x = █")
+    await stage.service.aclose()
+    assert booked(file) == expected
+
+
+async def test_a_cancelled_call_is_booked_as_estimated(stages: Any, file: Path) -> None:
+    stage = stages(limits={"tokens_per_day": 1000})
+    stage.backend.script = [["abc" * 32, WAIT]]
+    task = start(stage, "x = █", INVOKED)
+    await until(lambda: stage.backend.live)
+    task.cancel()
+    await asyncio.wait([task])
+    await stage.service.aclose()
+    found = booked(file)
+    assert (found.calls, found.completion_tokens) == (1, 30)
+    assert found.estimated_tokens == found.prompt_tokens + found.completion_tokens
+
+
+async def test_a_call_cancelled_before_it_is_made_gives_its_reservation_back(stages: Any, file: Path) -> None:
+    stage = stages(limits={"tokens_per_day": 1000})
+    await stage.service.warm()
+    admit = asyncio.create_task(stage.service._books.admit(stage.backend.target, _request(stage)))
+    await asyncio.sleep(0)
+    admit.cancel()
+    await asyncio.wait([admit])
+    await asyncio.sleep(0.05)
+    await stage.service.aclose()
+    database = sqlite3.connect(file)
+    assert database.execute("SELECT COUNT(*) FROM recent").fetchone() == (0,)
+    database.close()
+
+
+def _request(stage: Stage) -> Any:
+    from tests.backend.asking import request_to
+
+    return request_to(stage.backend.target)
+
+
+async def test_requests_shown_and_accepted_are_counted(stages: Any, file: Path) -> None:
+    stage = stages()
+    stage.backend.script = ["sum(xs)"]
+    shown = await ask(stage, "total = █")
+    await ask(stage, "total = s█")
+    stage.service.accepted(shown.id)
+    await stage.service.aclose()
+    found = booked(file)
+    assert (found.requests, found.calls, found.shown, found.accepted) == (2, 1, 1, 1)
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(b"not a database " * 100)
+
+
+def be_a_folder(file: Path) -> None:
+    file.mkdir()
+
+
+@pytest.mark.parametrize("spoil", [damage, be_a_folder])
+async def test_without_the_shared_file_the_limits_are_the_process_s_own(
+    stages: Any, file: Path, spoil: Any
+) -> None:
+    spoil(file)
+    stage = stages(limits={"requests_per_minute": 2})
+    results = [await ask(stage, f"{name} = █", INVOKED) for name in "abc"]
+    assert [isinstance(result, Completion) for result in results] == [True, True, False]
+    assert [notice.cause for notice in stage.notices] == ["ledger", "limit requests_per_minute"]
+    assert "cannot be used" in stage.notices[0].text
+
+
+async def test_without_a_home_folder_completions_go_on(stages: Any) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    stage = stages(limits={"requests_per_minute": 1})
+    stage.ledger = nowhere
+    stage.service = stage.serving(stage.connect)
+    assert isinstance(await ask(stage, "a = █", INVOKED), Completion)
+    assert (await ask(stage, "b = █", INVOKED)).reason is Reason.LIMITED
+    assert [notice.cause for notice in stage.notices] == ["ledger", "limit requests_per_minute"]
+
+
+async def test_a_lock_that_ends_is_forgiven_and_nothing_is_lost(stages: Any, file: Path) -> None:
+    Ledger(file).close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    stage = stages(limits={"requests_per_minute": 9})
+    assert isinstance(await ask(stage, "a = █", INVOKED), Completion)
+    other.execute("ROLLBACK")
+    other.close()
+    await stage.clock.advance(61)
+    assert isinstance(await ask(stage, "b = █", INVOKED), Completion)
+    await stage.service.aclose()
+    assert booked(file).calls == 2
+    assert booked(file).requests == 2
+
+
+async def test_without_limits_a_broken_file_bothers_nobody(stages: Any, file: Path) -> None:
+    damage(file)
+    stage = stages()
+    assert isinstance(await ask(stage, "a = █"), Completion)
+    await stage.service.aclose()
+    assert not stage.notices
+
+
+async def test_without_a_ledger_and_limits_nothing_is_kept(stages: Any) -> None:
+    stage = stages(ledger=None)
+    await ask(stage, "a = █")
+    assert stage.service._books._thread is None
+    assert not stage.service._books._pending
+
+
+def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
+    from qwen_ls.backend.base import LimitError
+
+    assert issubclass(LimitError, BackendError)
+
+
+@pytest.mark.parametrize(
+    ("settings", "usage", "expected"),
+    [
+        ({}, Usage(1000, 1000), (0.008, "CNY")),
+        ({"model": "qwen-coder-turbo-0919"}, Usage(1000, 0), (0.002, "CNY")),
+        ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 1000), (0.0002, "CNY")),
+        ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 9999), (0.0002, "CNY")),
+        ({"model": "qwen-coder-turbo"}, Usage(1000, 0, 1000), (0.002, "CNY")),
+        ({"region": "singapore"}, Usage(1000, 0), None),
+        ({"model": "mine"}, Usage(1000, 0), None),
+        ({"provider": "vllm", "model": "Qwen/qwen-coder-turbo"}, Usage(1000, 0), None),
+        ({"provider": "local"}, Usage(1000, 0), None),
+    ],
+    ids=str,
+)
+def test_prices(settings: dict[str, str], usage: Usage, expected: Any) -> None:
+    found = price(resolve(Settings(**settings)), usage)
+    assert found == (expected if expected is None else (pytest.approx(expected[0]), expected[1]))
+
+
+def test_each_price_stands_once() -> None:
+    assert len({(row.region, row.model) for row in PRICES}) == len(PRICES)
+    assert NOON_S

@@ -1,0 +1,258 @@
+"""The ledger's file: shared by processes, private to its user, and no trouble when it is in trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qwen_ls.books import ledger_path
+from qwen_ls.core.limits import Limits, Refusal, Want
+from qwen_ls.ledger import STALE_S, Account, Amounts, Entry, Ledger, LedgerError, day_of
+
+NOW_S = 1_790_000_000.0
+QWEN = Account("dashscope", "qwen-coder-turbo")
+LOCAL = Account("local", "qwen2.5-coder-0.5b-instruct", metered=False)
+CALL = Amounts(calls=1, prompt_tokens=90, completion_tokens=10, cached_tokens=5, money=0.25)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path):
+    made = Ledger(tmp_path / "sub" / "ledger.sqlite3")
+    yield made
+    made.close()
+
+
+def reserve(ledger: Ledger, now_s: float = NOW_S, *, tokens: int = 100, **limits: float) -> int | Refusal:
+    return ledger.reserve(Limits.of(limits), QWEN, Want(tokens, 0.25), "CNY", now_s, output=10)
+
+
+def test_what_is_booked_adds_up_by_day_and_account(ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, QWEN, Amounts(requests=1)), Entry(NOW_S, QWEN, CALL, "CNY")])
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY"), Entry(NOW_S + 86_400, QWEN, Amounts(accepted=1))])
+    today = day_of(NOW_S)[0]
+    by_key = {(row.day, row.currency): row.amounts for row in ledger.rows()}
+    assert by_key[today, ""] == Amounts(requests=1)
+    assert by_key[today, "CNY"] == CALL + CALL
+    assert len(by_key) == 3
+    assert [row.amounts.accepted for row in ledger.rows(day_of(NOW_S + 86_400)[0])] == [1]
+
+
+def test_a_reservation_holds_until_it_is_settled(ledger: Ledger) -> None:
+    first = reserve(ledger, tokens_per_day=150)
+    assert isinstance(first, int)
+    assert isinstance(reserve(ledger, tokens_per_day=150), Refusal)
+    used = Amounts(calls=1, prompt_tokens=40, completion_tokens=5)
+    ledger.book([Entry(NOW_S + 1, QWEN, used, "CNY", first)])
+    assert isinstance(reserve(ledger, NOW_S + 2, tokens_per_day=150), int)
+    assert ledger.rows()[0].amounts == used
+
+
+def test_a_released_reservation_leaves_nothing(ledger: Ledger) -> None:
+    number = reserve(ledger, requests_per_minute=1)
+    assert isinstance(number, int)
+    ledger.release(number)
+    assert isinstance(reserve(ledger, requests_per_minute=1), int)
+    assert ledger.rows() == []
+
+
+def test_calls_of_a_server_without_limits_count_for_one_with_limits(ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY")])
+    why = reserve(ledger, NOW_S + 1, requests_per_minute=1)
+    assert isinstance(why, Refusal)
+    assert why.until_s == NOW_S + 60
+    assert isinstance(reserve(ledger, NOW_S + 1, money_per_day=0.4), Refusal)
+    assert isinstance(reserve(ledger, NOW_S + 1, money_per_day=0.5), int)
+
+
+def test_the_local_engine_is_booked_and_not_limited(ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, LOCAL, CALL)])
+    assert isinstance(reserve(ledger, requests_per_minute=1, tokens_per_day=100), int)
+    assert ledger.rows()[0].amounts == CALL
+
+
+def test_money_of_another_currency_does_not_count(ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, QWEN, CALL, "USD")])
+    assert isinstance(reserve(ledger, NOW_S, money_per_day=0.25), int)
+
+
+def test_a_new_day_has_a_new_budget(ledger: Ledger) -> None:
+    assert isinstance(reserve(ledger, tokens_per_day=100), int)
+    why = reserve(ledger, NOW_S + 100, tokens_per_day=100)
+    assert isinstance(why, Refusal)
+    assert why.until_s == day_of(NOW_S)[1]
+    assert isinstance(reserve(ledger, why.until_s + 1, tokens_per_day=100), int)
+
+
+def test_what_a_killed_server_reserved_is_counted_as_estimated(ledger: Ledger) -> None:
+    number = reserve(ledger)
+    assert isinstance(number, int)
+    reserve(ledger, NOW_S + STALE_S + 1)
+    expected = Amounts(
+        calls=1,
+        prompt_tokens=90,
+        completion_tokens=10,
+        estimated_tokens=100,
+        money=0.25,
+        estimated_money=0.25,
+    )
+    assert ledger.rows()[0].amounts == expected
+    ledger.book([Entry(NOW_S + STALE_S + 2, QWEN, CALL, "CNY", number)])  # it lived after all
+    assert ledger.rows()[0].amounts == expected
+
+
+def test_a_clock_that_was_set_back_blocks_nothing(ledger: Ledger) -> None:
+    assert isinstance(reserve(ledger, NOW_S + 1e7, requests_per_minute=1), int)
+    assert isinstance(reserve(ledger, NOW_S, requests_per_minute=1), int)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(1, 90), st.sampled_from(["settle", "release", "leave"])),
+        max_size=25,
+    ),
+    st.integers(50, 400),
+)
+def test_the_day_is_never_overspent(steps: list[tuple[int, int, str]], limit: int) -> None:
+    """Whatever is reserved, settled for less, released or left behind: booked and open never exceed it."""
+    ledger = Ledger(None)
+    now_s, held, booked = NOW_S, 0, 0
+    start, end = day_of(now_s)
+    for wait_s, tokens, what in steps:
+        now_s = min(now_s + wait_s, end - 1)
+        number = reserve(ledger, now_s, tokens=tokens + 10, tokens_per_day=limit)
+        assert isinstance(number, int) == (held + booked + tokens + 10 <= limit)
+        if isinstance(number, Refusal):
+            continue
+        if what == "settle":
+            booked += tokens
+            ledger.book([Entry(now_s, QWEN, Amounts(calls=1, prompt_tokens=tokens), "CNY", number)])
+        elif what == "release":
+            ledger.release(number)
+        else:
+            held += tokens + 10
+    assert held + booked <= limit
+    rows = ledger.rows(start)
+    counted = sum(row.amounts.prompt_tokens + row.amounts.completion_tokens for row in rows)
+    assert counted - sum(row.amounts.estimated_tokens for row in rows) == booked
+    ledger.close()
+
+
+SPEND = """
+import sys, time
+from pathlib import Path
+from qwen_ls.core.limits import Limits, Want
+from qwen_ls.ledger import Account, Amounts, Entry, Ledger
+ledger = Ledger(Path(sys.argv[1]), busy_s=30)
+account, made = Account("dashscope", "m"), 0
+for n in range(100):
+    now_s = time.time()
+    number = ledger.reserve(Limits(tokens_per_day=1000), account, Want(20), "CNY", now_s, output=5)
+    if isinstance(number, int):
+        made += 1
+        ledger.book([Entry(now_s, account, Amounts(calls=1, prompt_tokens=10), "CNY", number)])
+ledger.close()
+print(made)
+"""
+
+
+def test_two_processes_share_one_budget(tmp_path: Path) -> None:
+    """Both try to spend all of it, at once, and from a file that neither has found."""
+    file = tmp_path / "ledger.sqlite3"
+    command = [sys.executable, "-c", SPEND, str(file)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    made = [int(process.communicate(timeout=60)[0]) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    # 10 tokens each, while the last ones still need room for 20.
+    assert sum(made) in {98, 99}
+    ledger = Ledger(file)
+    assert sum(row.amounts.prompt_tokens for row in ledger.rows()) == 10 * sum(made)
+    ledger.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_only_its_user_can_read_it(tmp_path: Path, ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, QWEN, CALL)])
+    files = list((tmp_path / "sub").iterdir())
+    assert {file.name for file in files} >= {"ledger.sqlite3", "ledger.sqlite3-wal"}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(b"not a database " * 100)
+
+
+def later_version(file: Path) -> None:
+    database = sqlite3.connect(file)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+def be_a_folder(file: Path) -> None:
+    file.mkdir()
+
+
+def without_tables(file: Path) -> None:
+    database = sqlite3.connect(file)
+    database.execute("PRAGMA user_version = 1")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (damage, "damaged"),
+        (later_version, "later version"),
+        (be_a_folder, "unable to open"),
+        (without_tables, "damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, spoil, says: str) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    spoil(file)
+    with pytest.raises(LedgerError, match=says), contextlib.closing(Ledger(file)) as ledger:
+        ledger.rows()
+
+
+def test_a_locked_file_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    ledger, other = Ledger(file, busy_s=0.05), sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(LedgerError, match="another program holds it"):
+        ledger.book([Entry(NOW_S, QWEN, CALL)])
+    other.execute("ROLLBACK")
+    ledger.book([Entry(NOW_S, QWEN, CALL)])
+    other.close()
+    ledger.close()
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(ledger: Ledger) -> None:
+    ledger.book([Entry(NOW_S, QWEN, CALL)])
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(LedgerError, match="full"):
+        ledger.book([Entry(NOW_S, Account("p", "m" * 20_000), CALL)])
+    assert [row.amounts for row in ledger.rows()] == [CALL]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"QWEN_LS_LEDGER_DIR": "/l", "QWEN_LS_DATA_DIR": "/d"}, Path("/l/ledger.sqlite3")),
+        ({"QWEN_LS_DATA_DIR": "/d"}, Path("/d/ledger.sqlite3")),
+    ],
+)
+def test_the_environment_says_where_it_is(monkeypatch, environ: dict[str, str], expected: Path) -> None:
+    for name in ("QWEN_LS_LEDGER_DIR", "QWEN_LS_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert ledger_path() == expected
