@@ -29,7 +29,7 @@ class Call:
     """A call on its way. It lives while somebody waits for it."""
 
     def __init__(
-        self, key: Hashable, work: Coroutine[None, None, RawCompletion], on_end: Callable[[], None]
+        self, key: Hashable, work: Coroutine[None, None, RawCompletion | Skip], on_end: Callable[[], None]
     ) -> None:
         """Start the work.
 
@@ -40,21 +40,25 @@ class Call:
         """
         self.key = key
         self._waiters = 0
-        self._abandoned = Reason.ABANDONED
+        self._abandoned: Skip | None = None
         self._task = asyncio.create_task(work)
 
-        def ended(task: asyncio.Task[RawCompletion]) -> None:
+        def ended(task: asyncio.Task[RawCompletion | Skip]) -> None:
             if not task.cancelled():
                 task.exception()  # it has been seen, also if nobody waits for it any more
             on_end()
 
         self._task.add_done_callback(ended)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may join."""
+        return self._abandoned is None
+
     async def wait(self) -> RawCompletion | Skip:
-        """The answer, or why the call was closed before it came.
+        """The answer, or why there is none.
 
         Raises:
-            BackendError: the call failed.
             asyncio.CancelledError: the waiter was cancelled; if it was the last one, the call is closed.
         """
         self._waiters += 1
@@ -62,14 +66,18 @@ class Call:
             await asyncio.wait({self._task})
         finally:
             self._waiters -= 1
-            if not self._waiters:
-                self._task.cancel()
-        return Skip(self._abandoned) if self._task.cancelled() else self._task.result()
+            # On the loop's next turn: a request that supersedes this one with the same question joins first.
+            asyncio.get_running_loop().call_soon(self._close_if_unwanted)
+        return self._abandoned or self._task.result()
 
     def abandon(self, reason: Reason = Reason.ABANDONED) -> None:
         """Close the connection, without waiting until it is closed."""
-        self._abandoned = reason
+        self._abandoned = self._abandoned or Skip(reason)
         self._task.cancel()
+
+    def _close_if_unwanted(self) -> None:
+        if not self._waiters and not self._task.done():
+            self.abandon()
 
     async def closed(self) -> None:
         """Wait until the connection is closed."""
@@ -97,7 +105,8 @@ async def ask_model(
     raw = await _read(backend, request, Hole(context, ask, target.strategy), report)
     report.usage(raw.usage)
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
-    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
+    answer = before_stop(raw.text, settings.stop)
+    text = postprocess.run(postprocess.BEFORE_CACHE, answer, hole, report.steps)
     return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
 
 
@@ -114,6 +123,11 @@ def build_request(settings: Settings, model: str, prompt: Prompt, max_tokens: in
         presence_penalty=settings.presence_penalty,
         stop=tuple(dict.fromkeys((*settings.stop, *prompt.stop))),
     )
+
+
+def before_stop(text: str, stop: tuple[str, ...]) -> str:
+    """The text before the first of the user's stop strings: an endpoint takes only a few of them."""
+    return text[: min((text.find(mark) for mark in stop if mark and mark in text), default=len(text))]
 
 
 async def _read(backend: Backend, request: CompletionRequest, hole: Hole, report: Report) -> RawCompletion:

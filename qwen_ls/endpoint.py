@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import Action, BackendError, ConfigurationError, RateLimitError
 from qwen_ls.core.breaker import Breaker
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TELL_AGAIN_S = 600.0
-"""A cause of trouble that has come back is told again after this time, not before."""
+"""A cause of trouble that was mended and has come back is told again after this time, not before."""
 
 
 class Endpoint:
@@ -47,17 +49,22 @@ class Endpoint:
         self._backend: asyncio.Task[Backend] | None = None
         self._breaker = Breaker()
         self._told: dict[str, float] = {}
-        self._closing: set[asyncio.Future[Any]] = set()
+        self._closing: dict[asyncio.Future[None], asyncio.Task[Backend]] = {}
 
     async def connected(self) -> Backend:
-        """The backend, built off the loop at its first use: keyrings and imports may block.
+        """The backend of the settings in force, built off the loop: keyrings and imports may block.
 
         Raises:
             ConfigurationError: the settings cannot work.
         """
-        if self._backend is None:
-            self._backend = asyncio.ensure_future(asyncio.to_thread(self._connect, self._settings))
-        return await asyncio.shield(self._backend)
+        while True:
+            connecting = self._backend
+            if connecting is None:
+                connecting = asyncio.ensure_future(_in_thread(partial(self._connect, self._settings)))
+                self._backend = connecting
+            await asyncio.wait({connecting})  # unlike the task itself: cancelling a waiter leaves it alone
+            if connecting is self._backend:  # else the settings have changed meanwhile
+                return connecting.result()
 
     async def warm(self) -> None:
         """Connect ahead of the first call. Never raises."""
@@ -79,8 +86,11 @@ class Endpoint:
         return self._breaker.remaining_s(self._clock())
 
     def succeeded(self) -> None:
-        """The endpoint has answered."""
-        self._breaker.reset()
+        """The endpoint has answered. A pause that began after it was asked stands."""
+        now_s = self._clock()
+        if not self._breaker.remaining_s(now_s):
+            self._breaker.reset()
+        self._told = {cause: at_s for cause, at_s in self._told.items() if now_s - at_s < TELL_AGAIN_S}
 
     def failed(self, error: BackendError) -> Skip:
         """Decide what happens next, tell the user once, and decline."""
@@ -100,26 +110,54 @@ class Endpoint:
         self._breaker.reset()
         self._told.clear()
         if self._backend:
-            closing = asyncio.ensure_future(_close(self._backend))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
-            self._backend = None
+            backend, self._backend = self._backend, None
+            closing = asyncio.ensure_future(_close(backend))
+            self._closing[closing] = backend
+            closing.add_done_callback(self._closing.pop)
 
     async def aclose(self) -> None:
-        """Free connections and processes."""
+        """Free connections and processes. A backend that is still being built is left to its thread."""
+        closing = dict(self._closing)
         if self._backend:
-            backend, self._backend = self._backend, None
-            await _close(backend)
-        await asyncio.gather(*self._closing, return_exceptions=True)
+            closing[asyncio.ensure_future(_close(self._backend))] = self._backend
+        for connecting in closing.values():
+            connecting.cancel()
+        await asyncio.gather(*closing, return_exceptions=True)
 
     def _tell(self, error: BackendError) -> None:
-        now_s = self._clock()
-        if now_s - self._told.get(error.cause, float("-inf")) >= TELL_AGAIN_S:
-            self._told[error.cause] = now_s
+        if error.cause not in self._told:
+            self._told[error.cause] = self._clock()
             level = Level.ERROR if error.action is Action.STOP else Level.WARNING
             self._notify(Notice(level, error.cause, str(error)))
 
 
 async def _close(connecting: asyncio.Task[Backend]) -> None:
-    with contextlib.suppress(BackendError):
-        await (await connecting).aclose()
+    await asyncio.wait({connecting})
+    if not connecting.cancelled() and connecting.exception() is None:
+        await connecting.result().aclose()
+
+
+async def _in_thread(work: Callable[[], Backend]) -> Backend:
+    """As `asyncio.to_thread`, but its thread does not keep the process: a keyring may ask its owner."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Backend] = loop.create_future()
+
+    def settle(backend: Backend | None, error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if backend is not None:
+            done.set_result(backend)
+        else:
+            done.set_exception(error or RuntimeError("there is no backend"))
+
+    def run() -> None:
+        backend, failure = None, None
+        try:
+            backend = work()
+        except Exception as error:  # it is raised where the backend is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, backend, failure)
+
+    threading.Thread(target=run, name="qwen-ls-connect", daemon=True).start()
+    return await done

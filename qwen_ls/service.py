@@ -138,7 +138,8 @@ class CompletionService:
     ) -> Completion | Skip:
         """Join the call that is on its way for this very question, or wait and make one."""
         call = self._calls.get(context.document.uri)
-        if call is None or call.key != key or context.trigger is TriggerKind.INVOKED:
+        joins = call is not None and call.is_open and call.key == key
+        if call is None or not joins or context.trigger is TriggerKind.INVOKED:
             if pause := self._endpoint.pause():
                 return pause
             if ask.delay_s:
@@ -147,6 +148,10 @@ class CompletionService:
             backend = await self._endpoint.connected()
             if pause := self._endpoint.pause():
                 return pause
+            # The settings, or the switch, may have changed since.
+            again = decide(context, self.settings, enabled=self._enabled)
+            if isinstance(again, Skip):
+                return again
             report.target(backend.target)
             call = self._start(backend, context, ask, key, report)
         answer = await call.wait()
@@ -162,8 +167,11 @@ class CompletionService:
         if other := self._calls.pop(uri, None):
             other.abandon(Reason.SUPERSEDED)
 
-        async def work() -> RawCompletion:
-            answer = await ask_model(backend, context, ask, self.settings, report)
+        async def work() -> RawCompletion | Skip:
+            try:
+                answer = await ask_model(backend, context, ask, self.settings, report)
+            except BackendError as error:
+                return self._endpoint.failed(error)
             self._endpoint.succeeded()
             self._cache.file(key, answer)
             if answer.usage:
@@ -188,15 +196,22 @@ class CompletionService:
         text = postprocess.run(postprocess.AFTER_CACHE, answer.text, hole, report.steps)
         if isinstance(text, Skip):
             return text
-        self._counts["shown"] += 1
         completion = self._fit(text, context, self._new_id(), source)
+        if isinstance(completion, Skip):
+            return completion
+        self._counts["shown"] += 1
         self._cache.show(context.document.uri, Candidate.shown(completion.id, text, context))
         return completion
 
-    def _fit(self, text: str, context: CompletionContext, completion_id: str, source: str) -> Completion:
+    def _fit(
+        self, text: str, context: CompletionContext, completion_id: str, source: str
+    ) -> Completion | Skip:
         """The completion for a text at the context's cursor, with the range that it replaces."""
         start, end = context.offset, len(context.document.text) - len(context.suffix)
-        end += covered(text, context)
+        n_covered = covered(text, context)
+        if text == context.suffix[:n_covered]:
+            return Skip(Reason.ECHO)  # accepting it would change nothing
+        end += n_covered
         if context.selected:
             start, text = context.selected.start, context.selected.text + text
         return Completion(completion_id, text, start, end, source)
@@ -238,7 +253,9 @@ class CompletionService:
     # --- settings and life ----------------------------------------------------------------------------------
 
     async def warm(self) -> None:
-        """Build the backend and its connection ahead of the first call. Never raises."""
+        """Build the backend and its connection ahead of the first call, unless all is off. Never raises."""
+        if self.status().kind == "off":
+            return
         await self._endpoint.warm()
         self._show_status()
 

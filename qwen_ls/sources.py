@@ -85,6 +85,8 @@ def load(
     for source, values, project in layers:
         good, trouble = check(values, source=source, project=project)
         problems.extend(trouble)
+        if project and "exclude" in good:  # a project can add to what is never sent, and take nothing away
+            good["exclude"] = (*merged.get("exclude", ()), *good["exclude"])
         merged |= good
         origins |= dict.fromkeys(good, source)
     return Loaded(Settings(**merged), tuple(problems), origins)
@@ -101,7 +103,7 @@ def _read_toml(path: Path) -> tuple[Mapping[str, Any], list[Problem]]:
         return {}, []
     except OSError as error:
         return {}, [Problem("", f"{path}: cannot be read ({error.strerror or error}); it is ignored.")]
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib also lets int's and date's own errors through
         reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).split("\n", 1)[0]
         return {}, [Problem("", f"{path}: not valid TOML ({reason}); it is ignored.")]
 

@@ -55,14 +55,16 @@ def check(
             try:
                 good[name] = _coerce(spec, value)
             except ValueError as error:
-                text = f"{source}: {camel(name)} is {_shown(value)}; allowed: {error}. It is ignored."
+                text = f"{source}: {camel(name)} is {_shown(spec, value)}; allowed: {error}. It is ignored."
                 problems.append(Problem(name, text))
     return good, problems
 
 
 def mask(text: str) -> str:
-    """The text with everything that looks like a key made unreadable."""
-    return re.sub(r"\b(sk-|Bearer\s+)[\w.+/=-]+", r"\1…", text)
+    """The text with everything that looks like a key, or a password in an address, made unreadable."""
+    text = re.sub(r"\b(sk-|Bearer\s+)[\w.+/=-]+", r"\1…", text)
+    text = re.sub(r"//[^/@\s]*@", "//…@", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:key|token|secret|auth|passw)[^=&\s]*=)[^&\s\"]*", r"\1…", text)
 
 
 def _unknown(key: str, source: str) -> str:
@@ -71,9 +73,12 @@ def _unknown(key: str, source: str) -> str:
     return f"{source}: there is no setting {mask(key)[:60]}.{hint}"
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return mask(text if len(text) <= 60 else text[:57] + "…")
+def _shown(spec: dataclasses.Field[Any], value: Any) -> str:
+    """The value as messages have it: none of a table, which may hold secrets, nor a key in `apiKeyEnv`."""
+    if isinstance(value, Mapping) or "Mapping" in str(spec.type) or spec.name == "api_key_env":
+        return "…"
+    text = mask(json.dumps(value, ensure_ascii=False, default=str))
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _coerce(spec: dataclasses.Field[Any], value: Any) -> Any:
@@ -154,7 +159,7 @@ def _table(spec: dataclasses.Field[Any], value: Any) -> Mapping[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         if "Any" in str(spec.type):

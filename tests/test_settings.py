@@ -133,6 +133,37 @@ def test_a_key_in_a_value_is_masked() -> None:
     assert "topsecret" not in problem.text
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("extraHeaders", {"X-Api-Key": "topsecret", "n": 1}),
+        ("extraBody", '{"token": "topsecret"'),
+        ("apiKeyEnv", "topsecret-topsecret"),
+        ("model", {"key": "topsecret"}),
+        ("baseUrl", "htp://me:topsecret@host/v1"),
+        ("baseUrl", "https://h ost/v1?api-key=topsecret"),
+    ],
+)
+def test_no_message_shows_what_may_be_a_secret(key: str, value: Any) -> None:
+    _, [problem] = check({key: value}, source="here")
+    assert "topsecret" not in problem.text
+
+
+def test_a_project_cannot_send_what_the_user_excludes(place: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('exclude = ["private/*"]')
+    (tmp_path / PROJECT_FILE).write_text('exclude = ["gen/*"]')
+    assert place.load().settings.exclude == ("private/*", "gen/*")
+
+
+def test_a_root_that_no_file_system_knows_is_no_more_than_a_problem() -> None:
+    loaded = load(workspace=Path("/a\0b"), environ={"QWEN_LS_CONFIG": "/nonexistent", "QWEN_LS_SEED": "7"})
+    assert loaded.settings.seed == 7
+
+
+def test_a_table_without_end_is_a_problem() -> None:
+    assert len(check({"extraBody": "[" * 200_000}, source="here")[1]) == 1
+
+
 def test_null_means_not_set() -> None:
     assert check({"model": None, "maxTokens": None}, source="here") == ({}, [])
 
@@ -163,8 +194,9 @@ def test_the_environment_speaks_in_strings(place: Any, text: str, expected: dict
         (b"max_lines = ", "not valid TOML"),
         (b"\xff\xfe", "not UTF-8"),
         (b"# " + b"x" * 300_000, "larger than"),
+        (b"max_lines = " + b"9" * 5000, "not valid TOML"),
     ],
-    ids=["broken", "binary", "huge"],
+    ids=["broken", "binary", "huge", "number-without-end"],
 )
 def test_a_file_that_cannot_be_read_is_a_problem_and_no_more(
     place: Any, tmp_path: Path, data: bytes, says: str

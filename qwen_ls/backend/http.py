@@ -187,11 +187,11 @@ class HttpBackend:
         is_again = False
         while True:
             connecting = _Connecting(call)
-            http_request = client.build_request(
-                "POST", self.target.url, content=body, extensions={"trace": connecting}
-            )
-            http_request.headers.update(self._headers(http_request.url, stream=request.stream))
             try:
+                http_request = client.build_request(
+                    "POST", self.target.url, content=body, extensions={"trace": connecting}
+                )
+                http_request.headers.update(self._headers(http_request.url, stream=request.stream))
                 return await client.send(http_request, stream=True)
             except httpx.PoolTimeout as error:
                 if is_again:
@@ -200,7 +200,7 @@ class HttpBackend:
             except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
                 if is_again or connecting.seen:
                     raise self._mapped(error) from None
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # a host that IDNA forbids
                 raise self._mapped(error) from None
             is_again = True
 
@@ -277,14 +277,14 @@ class HttpBackend:
             retry_after_s=retry_after_s(headers, self._clock()),
         )
 
-    def _mapped(self, error: httpx.HTTPError | httpx.InvalidURL) -> base.BackendError:
+    def _mapped(self, error: httpx.HTTPError | httpx.InvalidURL | UnicodeError) -> base.BackendError:
         import httpx
 
         if isinstance(error, httpx.ProxyError):
             return network.proxy_failure(self.target)
         if isinstance(error, httpx.ConnectTimeout):
             return network.unreachable(self.target)
-        if isinstance(error, (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
+        if isinstance(error, (httpx.ConnectError, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError)):
             return network.connect_failure(error, self.target)
         if isinstance(error, (httpx.ReadTimeout, httpx.WriteTimeout)):
             return network.timeout_failure(self.target, self._timeout_ms)

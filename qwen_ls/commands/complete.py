@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ls.commands import STDIN, CommandError, documents, outcome, preparation
 from qwen_ls.commands.documents import Place
-from qwen_ls.core.types import Document, Skip, TriggerKind
+from qwen_ls.core.redact import denied
+from qwen_ls.core.types import Document, Reason, Skip, TriggerKind
 
 if TYPE_CHECKING:
     import argparse
@@ -39,15 +40,17 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: the place, the file or the settings are wrong.
     """
-    path, text, offset = _read_place(arguments.place)
-    document = Document(
-        uri=documents.uri(path),
-        version=0,
-        language_id=arguments.language or documents.language_of(path),
-        text=text,
-    )
+    place = None if arguments.place == STDIN else Place.read(arguments.place)
+    path = place.path if place else STDIN
     near = None if path == STDIN else Path(path).absolute()
     settings = preparation.load(arguments.overrides, near=near).settings
+    uri = documents.uri(path)
+    if denied(uri, settings.exclude):  # before the file is read
+        raise CommandError(outcome.line(Reason.DENIED), outcome.exit_code(Reason.DENIED))
+    text = documents.read(path)
+    offset = place.offset(text) if place else len(text)
+    language = arguments.language or documents.language_of(path)
+    document = Document(uri=uri, version=0, language_id=language, text=text)
     preparation.get_local_ready(settings, yes=arguments.yes)
     from qwen_ls.backend.connect import connect
 
@@ -92,16 +95,6 @@ def as_json(found: Outcome, text: str) -> dict[str, Any]:
         "latency_ms": story.get("timings_ms", {}).get("total"),
         "usage": story.get("usage"),
     }
-
-
-def _read_place(word: str) -> tuple[str, str, int]:
-    """The path, the file's text and the offset; stdin without a place means its end."""
-    if word == STDIN:
-        text = documents.read(STDIN)
-        return STDIN, text, len(text)
-    place = Place.read(word)
-    text = documents.read(place.path)
-    return place.path, text, place.offset(text)
 
 
 def _place(text: str, offset: int) -> dict[str, int]:

@@ -48,7 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
 def masked(name: str, value: Any) -> Any:
     """A value that may be shown: what has a secret's name, or looks like a key, is made unreadable."""
     if isinstance(value, dict):
-        return {key: MASK if _SECRET_NAME.search(key) else masked(key, inner) for key, inner in value.items()}
+        hidden = name == "extraHeaders"  # whatever they are called, headers carry credentials
+        return {
+            key: MASK if hidden or _SECRET_NAME.search(key) else masked(key, inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [masked(name, inner) for inner in value]
     if not isinstance(value, str):

@@ -11,6 +11,8 @@ from qwen_ls.core.text import lines_of
 CHARS_PER_TOKEN = 3.2
 WIDE_CHARS_PER_TOKEN = 1.5
 SUFFIX_SHARE = 0.25
+LINE_STEP_CHARS = 1024
+"""A line that is longer than the window is cut at multiples of this, so that typing does not move the cut."""
 CURRENT_LINE_CHARS = 200
 """The current line is never cut closer to the cursor than this."""
 
@@ -83,15 +85,24 @@ def _cut_suffix(suffix: str, tokens: float) -> str:
         if used > tokens + 0.01 and index:
             break
         kept += len(line)
-    limit = max(int(tokens * CHARS_PER_TOKEN), CURRENT_LINE_CHARS)
-    return suffix[: min(kept, limit)]
+    suffix = suffix[:kept]
+    if _cost(suffix) <= tokens + 0.01:
+        return suffix
+    return suffix[: max(_chars(suffix, tokens), CURRENT_LINE_CHARS)]
 
 
 def _cut_line_before(text: str, tokens: float) -> str:
     """A single line that alone exceeds the budget is cut, far from the cursor, in steps that stay put."""
-    limit = max(int(tokens * CHARS_PER_TOKEN * 1.2), CURRENT_LINE_CHARS)
-    if len(text) <= limit:
+    limit = max(_chars(text, tokens * 1.2), CURRENT_LINE_CHARS)
+    if len(text) <= limit or _cost(text) <= tokens:
         return text
-    step = max(limit // 4, 1)
+    # A power of two: the window's own beginning in such a line is a multiple of `LINE_STEP_CHARS`.
+    step = min(1 << (limit // 4).bit_length() - 1, LINE_STEP_CHARS)
     start = -(-(len(text) - limit) // step) * step
     return text[start:]
+
+
+def _chars(text: str, tokens: float) -> int:
+    """About how many of the text's characters make so many tokens; one answer for all of a kind of text."""
+    is_wide = estimate_tokens(text) * (CHARS_PER_TOKEN + WIDE_CHARS_PER_TOKEN) / 2 > len(text)
+    return int(tokens * (WIDE_CHARS_PER_TOKEN if is_wide else CHARS_PER_TOKEN))

@@ -13,7 +13,7 @@ from cachetools import TTLCache
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from qwen_ls.core.types import CompletionContext, RawCompletion
 
@@ -44,25 +44,31 @@ class Candidate:
         """What is left of the text if its beginning has been typed since; None where anything else happened.
 
         The candidate is found again by the text around it, not by its place: lines may have come or gone
-        above.
+        above. Near the document's beginning there is too little text for that, and nothing may have.
         """
-        prefix = context.prefix
-        found = prefix.find(self.before, max(0, len(prefix) - len(self.text) - len(self.before)))
-        while found >= 0:
-            typed = prefix[found + len(self.before) :]
+        for place in self._places(context.prefix):
+            typed = context.prefix[place:]
             if self.text.startswith(typed) and len(typed) < len(self.text):
                 return self.text[len(typed) :] if _agree(self.after, context.suffix) else None
-            found = prefix.find(self.before, found + 1)
         return None
+
+    def _places(self, prefix: str) -> Iterator[int]:
+        """Where in the prefix the suggestion may begin, the farthest first."""
+        if len(self.before) < ANCHOR_CHARS:
+            if prefix.startswith(self.before):
+                yield len(self.before)
+            return
+        found = prefix.find(self.before, max(0, len(prefix) - len(self.text) - len(self.before)))
+        while found >= 0:
+            yield found + len(self.before)
+            found = prefix.find(self.before, found + 1)
 
 
 def _agree(after: str, suffix: str) -> bool:
     """Whether two suffixes are the same but for closers that the editor has typed or the user typed over."""
     one, two = _without_closers(after), _without_closers(suffix)
     size = min(len(one), len(two), SUFFIX_CHARS)
-    return one[:size] == two[:size] and (
-        size == SUFFIX_CHARS or len(one) == len(two) or len(after) > SUFFIX_CHARS
-    )
+    return one[:size] == two[:size] and (size == SUFFIX_CHARS or len(one) == len(two))
 
 
 def _without_closers(suffix: str) -> str:

@@ -51,16 +51,15 @@ def build_prompt(
     prefix, suffix = defuse(prefix), defuse(suffix)
     if not prefix.strip():
         # Neither API continues nothing: "generating content that precedes a given suffix is not supported".
-        prefix = header(context) + prefix
-    if strategy is Strategy.FIM and template is None:
-        return Prompt(strategy, prefix, suffix, prefix, stop)
-    if strategy is Strategy.FIM and template is not None and template is not QWEN:
-        return Prompt(strategy, prefix, suffix, template.lay_out(prefix, suffix), stop)
+        prefix = defuse(header(context)) + prefix
+    if strategy is Strategy.FIM and template is not QWEN:
+        text = template.lay_out(prefix, suffix) if template else prefix
+        return Prompt(strategy, prefix, suffix, text, stop)
     if strategy is Strategy.FIM:
         held_back = indent_to_hold_back(context) if layout is Layout.SUFFIX_FIRST else ""
         shown = prefix.removesuffix(held_back)
         return Prompt(strategy, prefix, suffix, fim(shown, suffix, layout), stop, held_back)
-    return Prompt(strategy, prefix, suffix, instruction(context.document.language_id, suffix), stop)
+    return Prompt(strategy, prefix, suffix, instruction(defuse(context.document.language_id), suffix), stop)
 
 
 def indent_to_hold_back(context: CompletionContext) -> str:

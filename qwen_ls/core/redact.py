@@ -8,22 +8,27 @@ from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 DENIED = (
-    ".env", ".env.*", "*.env", ".envrc", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore",
+    ".env", ".env.*", ".env-*", ".env_*", ".env~", "*.env", ".envrc",
+    "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore",
     "*.kdbx", "*.ppk", "*.asc", "*.gpg", "*.pgp", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
     ".ssh/*", ".gnupg/*", ".aws/*", ".azure/*", ".kube/*", ".docker/config.json", ".netrc", "_netrc",
     ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".git-credentials", ".htpasswd", "*.tfvars", "*.tfvars.json",
-    "*.tfstate", "*.tfstate.*", "credentials", "credentials.json", "credentials.csv", "credentials.y*ml",
+    "*.tfstate", "*.tfstate.*", "credentials", "*credentials*.json", "credentials.csv", "credentials.y*ml",
     "credentials.toml", "credentials.ini", "secret.json", "secrets.json", "secret*.y*ml", "secrets.toml",
     "*.secret", "*.secrets", "*service-account*.json", "authorized_keys", "known_hosts", ".vault-token",
-    "*.agekey", "shadow", "master.key",
+    "*.agekey", "shadow", "master.key", "kubeconfig", "*.kubeconfig", ".dockercfg", "*.ovpn", ".*_history",
 )  # fmt: skip
 """The built-in deny list: globs of a file's name, or, with a slash, of the end of its path."""
 
 
 def path_of(uri: str) -> str:
     """The path inside a URI, decoded, with forward slashes; cells and untitled documents keep their name."""
-    parts = urlsplit(uri.replace("\\", "/"))
-    return unquote(parts.path or uri)
+    uri = uri.replace("\\", "/")
+    try:
+        path = urlsplit(uri).path
+    except ValueError:  # `file://[`: what looks like an address is none
+        path = ""
+    return unquote(path or uri)
 
 
 def denied(uri: str, exclude: tuple[str, ...] = ()) -> bool:
@@ -51,13 +56,19 @@ def _match(globs: tuple[str, ...], name: str, path: str, *, parts: bool) -> bool
 
 @lru_cache(maxsize=16)
 def _compiled(globs: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    cleaned = [glob.strip().lower().removeprefix("./").rstrip("/") for glob in globs]
+    cleaned = [glob.strip().lower().replace("\\", "/").removeprefix("./").rstrip("/") for glob in globs]
     cleaned = [glob for glob in cleaned if glob]
     names = [translate(glob) for glob in cleaned if "/" not in glob]
     paths = []
     for glob in cleaned:
         if "/" in glob:
             bare = glob.lstrip("/").removeprefix("**/")
-            paths += [translate(bare), translate(bare.removesuffix("/**") + "/*")]
+            paths += [_translate(bare), _translate(bare.removesuffix("/**") + "/*")]
     nothing = r"(?!)"
     return re.compile("|".join(names) or nothing), re.compile("|".join(paths) or nothing)
+
+
+def _translate(glob: str) -> str:
+    """As `fnmatch.translate`, but `/**/` also stands for a single slash."""
+    pieces = [translate(piece)[len("(?s:") : -len(r")\Z")] for piece in glob.split("/**/")]
+    return f"(?s:{'/(?:.*/)?'.join(pieces)})"

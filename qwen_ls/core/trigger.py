@@ -88,9 +88,14 @@ def wants_block(context: CompletionContext) -> bool:
     """Whether the place calls for more than a line: an empty block, or a blank line with none after it."""
     line = context.line_prefix
     if line.strip():
-        return bool(_OPENS_BLOCK.search(line)) and _block_is_empty(context, line)
+        return opens_block(line) and _block_is_empty(context, line)
     before = next((past for past in reversed(lines_of(context.prefix)) if past.strip()), "")
     return _block_is_empty(context, before)
+
+
+def opens_block(line: str) -> bool:
+    """Whether a line ends with what a block, or a list, begins with."""
+    return bool(_OPENS_BLOCK.search(line))
 
 
 def _block_is_empty(context: CompletionContext, opener: str) -> bool:

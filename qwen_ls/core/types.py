@@ -44,7 +44,7 @@ class Reason(enum.StrEnum):
     EMPTY_DOCUMENT = "there is nothing to complete yet"
     NOT_CONFIGURED = "the settings do not allow a call"
     BACKEND = "the endpoint failed"
-    COOLING_DOWN = "the endpoint asked for a pause"
+    COOLING_DOWN = "paused after a failure"
     EMPTY = "the model had nothing to say"
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"

@@ -17,6 +17,11 @@ class Client:
     """How long the editor itself waits after a change before it tells us about the change and asks."""
     line_feeds_only: bool = False
     """Whether a carriage return in an item is inserted as a character instead of as part of a line end."""
+    draws_over: bool = False
+    """Whether an item's text is drawn over what its range replaces, and over what follows.
+
+    Closers that the range would take in only to bring them back are then left out of text and range.
+    """
     takes_status: bool = True
     """Whether `didChangeStatus`, which is no part of LSP, does no harm."""
     is_vscode: bool = False
@@ -27,8 +32,11 @@ OTHER = Client()
 
 CLIENTS = {
     # `vim.lsp.inline_completion` restarts a timer of 200 ms at each key and flushes the changes right before
-    # it asks; its virtual text and its insertion show a carriage return as ^M, in dos files too.
-    "Neovim": Client(held_back_s=0.2, line_feeds_only=True),
+    # it asks; its virtual text and its insertion show a carriage return as ^M, in dos files too. A range that
+    # is not empty makes it an overlay as wide as the text.
+    "Neovim": Client(held_back_s=0.2, line_feeds_only=True, draws_over=True),
+    # Its packages hide what the range replaces; Emacs then moves point out of it.
+    "Eglot": Client(draws_over=True),
     # lsp-mode warns the user about each notification that it does not know.
     "emacs": Client(takes_status=False),
     "Visual Studio Code": Client(is_vscode=True),

@@ -153,11 +153,16 @@ def selected_completion(selected: tuple[Range, str] | None, snapshot: Snapshot) 
 
 
 def completion_list(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
-    """An `InlineCompletionList` with one item."""
-    text = completion.text
+    """An `InlineCompletionList` with one item, as the client needs it; with none where nothing is left."""
+    text, end_offset = completion.text, completion.end
+    covered = snapshot.document.text[snapshot.offset : end_offset]
+    if client.draws_over and covered and text.endswith(covered):
+        text, end_offset = text.removesuffix(covered), snapshot.offset
     if client.line_feeds_only:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    start, end = snapshot.range_for(completion.start, completion.end)
+    if not text:
+        return {"items": []}
+    start, end = snapshot.range_for(completion.start, end_offset)
     item = {
         "insertText": text,
         "filterText": text,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_ls.core import types as core
+from qwen_ls.core.budget import LINE_STEP_CHARS
 from qwen_ls.lsp import text as lines_of
 
 if TYPE_CHECKING:
@@ -249,7 +250,9 @@ class DocumentStore:
 def _before(lines: list[str], line: int, column: int, room: int) -> tuple[str, int, bool]:
     """Text before a place, the line it begins on, and whether that is the document's very beginning."""
     if column > room:
-        return lines[line][column - room : column], line, False
+        step = min(LINE_STEP_CHARS, max(1, room // 4))
+        start = -(-(column - room) // step) * step
+        return lines[line][start:column], line, False
     room -= column
     first = line
     for block in BLOCKS_LINES:

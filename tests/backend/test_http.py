@@ -308,3 +308,11 @@ async def test_extra_settings_reach_the_endpoint(fake: FakeDashScope, made: Conn
     assert request.headers["x-team"] == "a"
     assert request.headers["x-dashscope-workspace"] == "llm-x"
     assert request.body["seed"] == 7
+
+
+@pytest.mark.parametrize("host", ["☃️.net", "xn--"])
+async def test_a_host_name_that_cannot_be_one_is_a_message(host: str) -> None:
+    backend = connect(Settings(base_url=f"http://{host}/v1"), environ={"DASHSCOPE_API_KEY": "sk-test"})
+    with pytest.raises(base.UnreachableError, match="cannot be reached"):
+        await ask(backend)
+    await backend.aclose()

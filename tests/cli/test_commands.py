@@ -46,6 +46,14 @@ def test_complete_as_json_says_where_it_came_from(qwen_ls, fake, source):
     assert found["usage"]["completion_tokens"] > 0
 
 
+def test_complete_does_not_even_read_a_denied_file(qwen_ls, fake, tmp_path):
+    (tmp_path / ".env").mkdir()  # reading it would fail, and say so
+    done = qwen_ls("complete", f"{tmp_path / '.env'}:1:1")
+    assert done.returncode == 1
+    assert "deny list" in done.stderr
+    assert not fake.requests
+
+
 def test_complete_reads_stdin(qwen_ls, fake):
     done = qwen_ls("complete", "-", "--language", "python", stdin="def add(a, b):\n    return ")
     assert (done.returncode, done.stdout) == (0, "a + b"), done.stderr
@@ -108,7 +116,7 @@ def test_wrong_settings_on_the_command_line_are_exit_code_2(qwen_ls, word, said)
 
 def test_config_says_where_each_value_came_from(qwen_ls, monkeypatch, tmp_path):
     (tmp_path / "config.toml").write_text(
-        'region = "singapore"\n[extra_headers]\nx-auth = "hunter2"\n', "utf-8"
+        'region = "singapore"\n[extra_headers]\nx-auth = "hunter2"\nx-gate = "hunter2"\n', "utf-8"
     )
     monkeypatch.setenv("QWEN_LS_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("QWEN_LS_SEED", "7")
@@ -122,7 +130,7 @@ def test_config_says_where_each_value_came_from(qwen_ls, monkeypatch, tmp_path):
     assert rows["maxLines"] == (3, "--set")
     assert rows["topP"] == (0.5, "--set")
     assert rows["streaming"] == ("auto", "default")
-    assert rows["extraHeaders"][0] == {"x-auth": "•••"}
+    assert rows["extraHeaders"][0] == {"x-auth": "•••", "x-gate": "•••"}
     assert shown["key"] == "from the environment variable DASHSCOPE_API_KEY"
     assert KEY not in done.stdout
     assert "hunter2" not in done.stdout

@@ -77,6 +77,18 @@ def accept(
             id="nothing-but-the-line-below-after-a-line-end",
         ),
         pytest.param("a = █\nb = 2\n", "1\nb = 2\n", "a = 1█\nb = 2\n", id="next-line-repeated"),
+        pytest.param("f(█, bar)", "a, b", "f(a, b█, bar)", id="half-a-word-is-no-overlap"),
+        pytest.param("f(█, bar)", "a, ", "f(a█, bar)", id="the-comma-is-there"),
+        pytest.param("f'{x█}'", ".y}!'", "f'{x.y}!'█", id="a-field-in-a-string"),
+        pytest.param("a = `${x█}`;", ".y}`;", "a = `${x.y}`;█", id="a-field-in-a-template"),
+        pytest.param("f'{x█}'", ".y", "f'{x.y█}'", id="a-field-that-is-closed-already"),
+        pytest.param("  end\n█", "end\n", "  end\nend█", id="a-closer-after-its-like"),
+        pytest.param("  });\n█", "});\n", "  });\n});█", id="a-closer-of-brackets-after-its-like"),
+        pytest.param("  </div>\n█", "</div>\n", "  </div>\n</div>█", id="a-tag-after-its-like"),
+        pytest.param("[\n  null,\n█", "  null,\n", "[\n  null,\n  null,█", id="data-after-its-like"),
+        pytest.param(
+            "a = 1\nb = 2\n█", "a = 1\nb = 2\nc = 3", "a = 1\nb = 2\nc = 3█", id="echo-of-two-lines"
+        ),
     ],
 )
 def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
@@ -144,6 +156,81 @@ def test_one_line(picture: str, raw: str, after: str | Reason) -> None:
 )
 def test_blocks(picture: str, raw: str, after: str | Reason) -> None:
     assert accept(picture, raw, ask=BLOCK) == after
+
+
+@pytest.mark.parametrize(
+    ("language", "picture", "raw", "after"),
+    [
+        pytest.param(
+            "javascript",
+            "setTimeout(() => {█\n",
+            "\n  foo();\n}, 1000);\nbar();\n",
+            "setTimeout(() => {\n  foo();\n}, 1000);█\n",
+            id="a-closer-with-more-behind-it",
+        ),
+        pytest.param(
+            "c",
+            "do {█\n",
+            "\n  foo();\n} while (x);\nbar();\n",
+            "do {\n  foo();\n} while (x);█\n",
+            id="do-while",
+        ),
+        pytest.param(
+            "python",
+            "def f(█\n",
+            "\n    a,\n) -> None:\n    pass\nx = 1\n",
+            "def f(\n    a,\n) -> None:\n    pass█\n",
+            id="a-closer-that-opens-the-body",
+        ),
+        pytest.param(
+            "csharp",
+            "void F()█\n",
+            "\n{\n    G();\n}\nvoid H()\n",
+            "void F()\n{\n    G();\n}█\n",
+            id="allman",
+        ),
+        pytest.param(
+            "yaml",
+            "jobs:\n  steps:█",
+            "\n  - run: a\n    if: b\n  - run: c\nd: 1\n",
+            "jobs:\n  steps:\n  - run: a\n    if: b\n  - run: c█",
+            id="a-list-that-is-not-indented",
+        ),
+        pytest.param(
+            "sql",
+            "SELECT a█",
+            "\nFROM t\nWHERE b = 1;\n",
+            "SELECT a\nFROM t\nWHERE b = 1;█",
+            id="clauses-below-each-other",
+        ),
+        pytest.param(
+            "c",
+            "switch (x) {█\n",
+            "\ncase 1:\n  a();\ndefault:\n  b();\n}\n",
+            "switch (x) {\ncase 1:\n  a();\ndefault:\n  b();\n}█\n",
+            id="labels-as-deep-as-the-switch",
+        ),
+        pytest.param(
+            "c",
+            "int f() {█\n}",
+            "\n  a();\n#ifdef X\n  b();\n#endif\n  c();\n}\n",
+            "int f() {\n  a();\n#ifdef X\n  b();\n#endif\n  c();█\n}",
+            id="preprocessor",
+        ),
+        pytest.param(
+            "java",
+            "class A {\n    /**\n    █\n    int f() {}\n",
+            " * Text.\n     * @return x\n     */\n",
+            "class A {\n    /**\n     * Text.\n     * @return x\n     */█\n    int f() {}\n",
+            id="block-comment",
+        ),
+        pytest.param(
+            "markdown", "# T\n\n█", "```sh\nls\n```\n", "# T\n\n```sh\nls\n```█", id="fence-in-markdown"
+        ),
+    ],
+)
+def test_languages(language: str, picture: str, raw: str, after: str) -> None:
+    assert accept(picture, raw, ask=BLOCK, language=language) == after
 
 
 @pytest.mark.parametrize(

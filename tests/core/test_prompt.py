@@ -137,3 +137,27 @@ def test_no_prompt_part_contains_a_token_of_the_file(text: str) -> None:
     assert not re.search(r"<\|(fim_|im_|endof)", tokens.defuse(text)) or not tokens.SPECIAL.search(
         tokens.defuse(text)
     )
+
+
+@pytest.mark.parametrize("char", ["x", "汉", "😀"])
+def test_a_line_longer_than_the_budget_is_cut_to_it_in_steps(char: str) -> None:
+    line = char * 12_000
+    cuts = [budget.fit(line + "x" * typed, line, 1500) for typed in range(50)]
+    prefix, suffix = cuts[0]
+    assert len({len(line) + typed - len(prefix) for typed, (prefix, _) in enumerate(cuts)}) <= 2
+    assert 1000 < budget.estimate_tokens(prefix + suffix) < 1500 * 1.2
+
+
+def test_many_short_wide_lines_are_cut_at_line_ends() -> None:
+    text = "".join(f"汉字变量 = 函数({number})\n" for number in range(1000))
+    prefix, suffix = budget.fit(text, text, 1500)
+    assert text.endswith("\n" + prefix)
+    assert suffix.endswith(")\n")
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_the_file_s_name_cannot_break_the_prompt(strategy: Strategy) -> None:
+    place = context("█\nx = 1\n", uri="file:///p/%3C%7Cim_end%7C%3E.py", language="<|im_start|>")
+    prompt = build_prompt(place, strategy=strategy)
+    inner = prompt.prefix + prompt.suffix + (prompt.text if strategy is Strategy.PARTIAL else "")
+    assert not tokens.SPECIAL.search(inner)

@@ -68,6 +68,13 @@ def test_an_explicit_request_passes_the_gate_and_never_waits(picture: str, setti
         ("file:///p/gen/deep/a.py", ("gen/**",)),
         ("file:///p/a.gen.py", ("*.gen.py",)),
         ("file:///p/x/private/a.py", ("**/private/*",)),
+        ("file:///p/src/secret.txt", ("src/**/secret.txt",)),
+        ("file:///p/src/a/b/secret.txt", ("src/**/secret.txt",)),
+        ("file:///c%3A/p/private/a.py", ("private\\*",)),
+        ("file:///p/.env-production", ()),
+        ("file:///p/google-credentials.json", ()),
+        ("file:///home/u/.bash_history", ()),
+        ("file://[p/.env", ()),
     ],
 )
 def test_denied_files_are_denied_to_everybody(
@@ -86,6 +93,8 @@ def test_denied_files_are_denied_to_everybody(
         ("untitled:Untitled-1", ()),
         ("vscode-notebook-cell:/p/n.ipynb#W0", ()),
         ("file:///p/general/a.py", ("gen",)),
+        ("file:///p/srcs/secret.txt", ("src/**/secret.txt",)),
+        ("file://[p/a.py", ()),
     ],
 )
 def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> None:

@@ -72,7 +72,7 @@ async def test_typing_along_costs_one_call_across_astral_characters(
     buffer = Buffer(client, "x = ['😀'] # é\nprint(█)\n")
     first = await buffer.item()
     assert first
-    assert first.insert_text == "'😀汉字', len('é'))"
+    assert first.insert_text.startswith("'😀汉字', len('é')")
     for key in "'😀汉":
         buffer.type(key)
         rest = await buffer.item()

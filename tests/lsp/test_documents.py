@@ -283,3 +283,12 @@ def test_a_change_of_an_unopened_document_is_refused() -> None:
     assert not documents.change(URI, version=1, changes=[Change(None, "x")])
     assert documents.snapshot(URI, Position(0, 0), before_chars=1, after_chars=1) is None
     assert len(documents) == 0
+
+
+def test_typing_in_a_huge_line_does_not_move_the_window_s_beginning() -> None:
+    documents = store("".join(f"{number}," for number in range(20_000)))
+    texts = [
+        documents.snapshot(URI, Position(0, 50_000 + n), before_chars=12_000, after_chars=10)
+        for n in range(50)
+    ]
+    assert len({snapshot.document.text[:20] for snapshot in texts if snapshot}) == 1

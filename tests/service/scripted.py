@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from qwen_ls.backend.base import BackendError
+from qwen_ls.backend.base import Backend, BackendError
 from qwen_ls.backend.plan import Target, resolve
-from qwen_ls.core.types import Chunk, CompletionRequest
+from qwen_ls.core.types import Chunk, Completion, CompletionRequest, Skip, TriggerKind
 from qwen_ls.report import Notice, Status
 from qwen_ls.service import CompletionService
 from qwen_ls.settings import Settings
+from tests.marked import marked
+
+INVOKED, AUTOMATIC = TriggerKind.INVOKED, TriggerKind.AUTOMATIC
 
 
 async def settle() -> None:
@@ -102,9 +105,13 @@ class Stage:
         self.backend = ScriptedBackend(resolve(self.settings))
         self.notices: list[Notice] = []
         self.statuses: list[Status] = []
-        self.service = CompletionService(
+        self.service = self.serving(self.connect)
+
+    def serving(self, connect: Callable[[Settings], Backend]) -> CompletionService:
+        """A service that is connected otherwise, with the same things around it."""
+        return CompletionService(
             self.settings,
-            connect=self.connect,
+            connect=connect,
             notify=self.notices.append,
             on_status=self.statuses.append,
             clock=self.clock,
@@ -114,3 +121,26 @@ class Stage:
     def connect(self, settings: Settings) -> ScriptedBackend:
         self.backend.target = resolve(settings)
         return self.backend
+
+
+async def ask(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> Completion | Skip:
+    """One request, with all the time it needs."""
+    task = start(stage, picture, trigger, **more)
+    for _ in range(100):
+        await settle()
+        if task.done():
+            break
+        if stage.clock.sleepers:
+            await stage.clock.advance(10)
+        await asyncio.sleep(0.001)  # the backend is built in a thread
+    return await asyncio.wait_for(task, 5)
+
+
+def start(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> asyncio.Task[Any]:
+    return asyncio.create_task(stage.service.complete(*marked(picture), trigger, **more))
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -16,43 +14,10 @@ from qwen_ls.backend.base import (
     RateLimitError,
     ServerError,
 )
-from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
+from qwen_ls.core.types import Chunk, Completion, Reason, Skip, Usage
 from qwen_ls.settings import Settings
 from tests.marked import marked
-from tests.service.scripted import WAIT, Stage, settle
-
-INVOKED, AUTOMATIC = TriggerKind.INVOKED, TriggerKind.AUTOMATIC
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
-    yield stage
-    await stage.service.aclose()
-    assert stage.backend.live == 0
-
-
-async def ask(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> Completion | Skip:
-    """One request, with all the time it needs."""
-    task = start(stage, picture, trigger, **more)
-    for _ in range(100):
-        await settle()
-        if task.done():
-            break
-        if stage.clock.sleepers:
-            await stage.clock.advance(10)
-        await asyncio.sleep(0.001)  # the backend is built in a thread
-    return await asyncio.wait_for(task, 5)
-
-
-def start(stage: Stage, picture: str, trigger: TriggerKind = AUTOMATIC, **more: Any) -> asyncio.Task[Any]:
-    return asyncio.create_task(stage.service.complete(*marked(picture), trigger, **more))
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.001)
+from tests.service.scripted import INVOKED, WAIT, Stage, ask, settle, start, until
 
 
 async def test_an_answer_is_trimmed_and_shown(stage: Stage) -> None:
@@ -158,48 +123,18 @@ async def test_an_explicit_request_skips_gate_wait_and_cache(stage: Stage) -> No
     assert isinstance(await ask(stage, "pr█int", INVOKED), Completion)
 
 
-async def test_cancelling_closes_the_connection(stage: Stage) -> None:
-    stage.backend.script = [["a", WAIT]]
-    task = start(stage, "x = █", INVOKED)
-    await until(lambda: stage.backend.live)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await settle()
-    assert (stage.backend.live, stage.backend.closed_early) == (0, 1)
-    assert stage.service.status().kind == "ready"
+@pytest.mark.parametrize(("picture", "answer"), [("foo(a█)", ")"), ("foo('a█');", "');"), ("x = [█]", "]\n")])
+async def test_a_suggestion_that_would_change_nothing_is_none(
+    stage: Stage, picture: str, answer: str
+) -> None:
+    stage.backend.script = [answer]
+    assert await ask(stage, picture) == Skip(Reason.ECHO)
 
 
-async def test_a_cancelled_request_leaves_the_same_question_answerable(stage: Stage) -> None:
-    stage.backend.script = [[WAIT], "1"]
-    task = start(stage, "x = █", INVOKED)
-    await until(lambda: stage.backend.live)
-    task.cancel()
-    assert isinstance(await ask(stage, "x = █"), Completion)
-
-
-async def test_one_call_a_document_the_newer_one_wins(stage: Stage) -> None:
-    stage.backend.script = [[WAIT], "2"]
-    older = start(stage, "x = █", INVOKED)
-    await until(lambda: stage.backend.live)
-    newer = await ask(stage, "x = y█", INVOKED)
-    assert isinstance(newer, Completion)
-    assert await asyncio.wait_for(older, 5) == Skip(Reason.SUPERSEDED)
-    assert stage.backend.live == 0
-
-
-async def test_the_same_question_joins_the_call_in_flight(stage: Stage) -> None:
-    stage.backend.script = [[WAIT, "1"]]
-    first = start(stage, "x = █", waited_s=9)
-    await until(lambda: stage.backend.live)
-    second = start(stage, "x = █", waited_s=9)
-    await settle()
-    first.cancel()
-    await settle()
-    assert stage.backend.live == 1
-    stage.backend.release.set()
-    assert (await asyncio.wait_for(second, 5)).text == "1"
-    assert len(stage.backend.requests) == 1
+async def test_typing_along_up_to_the_closers_that_are_there_ends_the_suggestion(stage: Stage) -> None:
+    stage.backend.script = ["'x')"]
+    assert isinstance(await ask(stage, "print(█)"), Completion)
+    assert await ask(stage, "print('x'█)") == Skip(Reason.ECHO)
 
 
 async def test_documents_do_not_disturb_each_other(stage: Stage) -> None:
@@ -241,6 +176,17 @@ async def test_a_rate_limit_pauses_for_as_long_as_the_endpoint_asks(stage: Stage
     assert stage.service.status().kind == "limited"
     await stage.clock.advance(31)
     assert isinstance(await ask(stage, "y = █"), Completion)
+
+
+async def test_trouble_is_told_again_only_after_it_was_mended(stage: Stage) -> None:
+    stage.backend.script = [ServerError("500"), ServerError("500"), "1", ServerError("500"), "2"]
+    for number in range(2):
+        await ask(stage, f"x{number} = █")
+        await stage.clock.advance(3600)
+    assert len(stage.notices) == 1
+    assert isinstance(await ask(stage, "y = █"), Completion)
+    await ask(stage, "z = █")
+    assert len(stage.notices) == 2
 
 
 async def test_pauses_grow_and_an_answer_ends_them(stage: Stage) -> None:
@@ -297,15 +243,6 @@ async def test_toggle_and_forget(stage: Stage) -> None:
     assert await asyncio.wait_for(task, 5) == Skip(Reason.ABANDONED)
 
 
-async def test_new_settings_build_a_new_backend_and_drop_old_answers(stage: Stage) -> None:
-    await ask(stage, "x = █")
-    stage.service.reconfigure(Settings(max_tokens=7))
-    await settle()
-    await ask(stage, "x = █")
-    assert stage.backend.closed
-    assert [request.max_tokens for request in stage.backend.requests] == [64, 7]
-
-
 async def test_explain_tells_the_story_without_any_text(stage: Stage) -> None:
     stage.backend.script = [[Chunk("secret_answer"), Chunk("", "stop", Usage(9, 3, 2))]]
     await ask(stage, "secret_prompt = █")
@@ -331,3 +268,11 @@ async def test_a_selected_row_of_the_editor_s_list_is_continued(stage: Stage) ->
     assert isinstance(shown, Completion)
     assert (shown.text, shown.start, shown.end) == ("sum(xs)", 8, 10)
     assert stage.backend.requests[0].prompt.prefix.endswith("total = sum")
+
+
+async def test_all_of_the_user_s_stop_strings_count_also_where_the_endpoint_takes_few(stage: Stage) -> None:
+    stage.service.reconfigure(Settings(stop=("A", "B", "C", "D", "E")))
+    stage.backend.script = ["1 + E + 2"]
+    shown = await ask(stage, "x = █")
+    assert isinstance(shown, Completion)
+    assert shown.text == "1 +"

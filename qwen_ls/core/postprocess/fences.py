@@ -18,10 +18,12 @@ _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
 def unwrap(text: str, hole: Hole) -> str:
     """Take the code out of its fence; drop what stands before and after it, and thinking.
 
-    In a document that itself has fences, only a fence that opens the answer counts.
+    In a document that itself has fences, only a fence that opens a chat model's answer counts.
     """
     if hole.strategy is Strategy.PARTIAL:
         text = _THINKING.sub("", text)
+    elif hole.context.document.language_id in _MARKUP:
+        return text
     opening = _FENCE.search(text)
     if not opening:
         return text

@@ -6,15 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
 
-_CLOSER_LINE = re.compile(r"""\s*(?:[)\]}]+[;,)\]}]*|end|fi|done|esac|</[\w-]+>)\s*$""")
+_CLOSER_LINE = re.compile(r"\s*(?:[)\]}].*|(?:end|fi|done|esac)[;,)]*|</[\w-]+>)\s*$", re.DOTALL)
 _CONTINUES_BLOCK = re.compile(
-    r"\s*(?:else|elif|except|finally|catch|rescue|ensure|when|case)\b|\s*[)\]}]\s*(?:else|catch|finally)\b"
+    r"\s*(?:else|elif|except|finally|catch|rescue|ensure|when|case|default)\b"
+    r"|\s*[)\]}]\s*(?:else|catch|finally)\b"
 )
-
+_OPENS_AGAIN = re.compile(r".*[:{(\[]\s*$", re.DOTALL)
+_BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- )")
+"""What belongs to the line above although it stands no deeper: Allman's brace, the items of a YAML list."""
+_PREPROCESSOR = re.compile(r"#(?:if|ifdef|ifndef|elif|else|endif|pragma)\b")
 
 _PROSE = {"markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git-commit", "text", "tex"}
 
@@ -22,6 +27,11 @@ _PROSE = {"markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git
 def _is_prose(hole: Hole) -> bool:
     """Whether indentation says nothing about where a block ends."""
     return hole.context.document.language_id in _PROSE
+
+
+def closes(line: str) -> bool:
+    """Whether a line begins with what closes a block: `}`, `});`, `) -> int:`, `end`, `</div>`."""
+    return bool(_CLOSER_LINE.match(line))
 
 
 def drop_broken_line(text: str, hole: Hole) -> str:
@@ -60,7 +70,8 @@ def scope(line_prefix: str, suffix: str, lines: list[str]) -> int:
 
     The block's indentation is that of the current line with the first generated one (Cody's rule,
     `notes/algorithms.md` B6). A line further out ends it, unless it goes on with it (`else`), and a line that
-    only closes it is kept where the code below does not have it.
+    closes it is kept where the code below does not have it. After a statement that was complete already, the
+    block is that of the next line.
 
     Args:
         line_prefix: the current line left of the cursor.
@@ -72,12 +83,14 @@ def scope(line_prefix: str, suffix: str, lines: list[str]) -> int:
     first = line_prefix + lines[0]
     started = bool(line_prefix.strip())
     index = 1
-    if not first.strip():
-        while index < len(lines) and not lines[index].strip():
-            index += 1
-        if index == len(lines):
-            return len(lines)
-        first, index = lines[index], index + 1
+    if not lines[0].strip():
+        following = next((i for i in range(1, len(lines)) if lines[i].strip()), len(lines))
+        if started and following < len(lines) and _is_next_statement(line_prefix, lines[following]):
+            started = False
+        if not started:
+            if following == len(lines):
+                return len(lines)
+            first, index = lines[following], following + 1
     base = width_of(indent_of(first))
     blanks = 0
     for position in range(index, len(lines)):
@@ -88,12 +101,22 @@ def scope(line_prefix: str, suffix: str, lines: list[str]) -> int:
                 return position - 1
             continue
         width = width_of(indent_of(line))
-        outside = width < base or (started and width == base)
-        if outside and not _CONTINUES_BLOCK.match(line):
-            closes = _CLOSER_LINE.match(line) and _closer_missing(line, suffix)
-            return position + 1 if closes else position
+        belongs = started and width == base and _BRACE_OR_ITEM.match(line)
+        outside = width < base or (started and width == base and not belongs)
+        if outside and not _CONTINUES_BLOCK.match(line) and not _PREPROCESSOR.match(line):
+            if not closes(line) or not _closer_missing(line, suffix):
+                return position
+            if not _OPENS_AGAIN.match(line):
+                return position + 1
         blanks = 0
     return len(lines)
+
+
+def _is_next_statement(line_prefix: str, line: str) -> bool:
+    """Whether a generated line comes after the current one, and neither goes on with it nor stands in it."""
+    if opens_block(line_prefix) or closes(line) or _BRACE_OR_ITEM.match(line):
+        return False
+    return width_of(indent_of(line)) == width_of(indent_of(line_prefix))
 
 
 def _closer_missing(line: str, suffix: str) -> bool:

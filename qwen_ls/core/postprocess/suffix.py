@@ -61,9 +61,21 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
         return text
     first = text.partition("\n")[0]  # a second line would push the rest of this one away from it
     for size in range(min(len(first), len(tail)), 0, -1):
-        if first.endswith(tail[:size]) and (size >= MIN_OVERLAP or size == len(tail)):
+        if first.endswith(tail[:size]) and (size == len(tail) or _is_overlap(tail, size)):
             return _or_skip(first[:-size])
+    if tail[0] in ",;" and first.rstrip().endswith(tail[0]):
+        return _or_skip(first.rstrip()[:-1])
     return first
+
+
+def _is_overlap(tail: str, size: int) -> bool:
+    """Whether so much of the rest of the line is more than chance: `, b` of `, bar` is not."""
+    cuts_word = _is_word(tail[size - 1]) and _is_word(tail[size])
+    return size >= MIN_OVERLAP and not cuts_word
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _or_skip(text: str) -> str | Skip:
@@ -80,7 +92,7 @@ def covered(text: str, context: CompletionContext) -> int:
     if not tail or tail[0] not in CLOSERS + QUOTES:
         return 0
     inside = open_quote(context.line_prefix)
-    closers = [char for char, _ in unmatched_closers(text, inside=inside)]
+    closers = _closers(text, inside, in_field=tail[0] == "}")
     if inside and closers[:1] == [inside] and tail[0] != inside:
         closers = closers[1:]  # the string's end was not typed by the editor; the brackets after it were
     count = 0
@@ -93,3 +105,18 @@ def covered(text: str, context: CompletionContext) -> int:
     if count and rest and not set(rest) - set(";,: ") and text.rstrip().endswith(rest):
         return len(tail.rstrip())
     return count
+
+
+def _closers(text: str, inside: str, *, in_field: bool) -> list[str]:
+    """The closers in a text whose openers stand before it.
+
+    Args:
+        text: what is inserted.
+        inside: the quote that is open before it, if one is.
+        in_field: whether that quote may have been left for a field, as in `f"{x"` and `${x`.
+    """
+    if inside and in_field:
+        ends = [offset for char, offset in unmatched_closers(text) if char == "}"]
+        if ends:
+            return ["}", *_closers(text[ends[0] + 1 :], inside, in_field=False)]
+    return [char for char, _ in unmatched_closers(text, inside=inside)]

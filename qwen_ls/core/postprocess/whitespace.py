@@ -40,10 +40,10 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
     """Take off the one blank too many that an answer after typed indentation begins with.
 
     It comes from tokenizers that join a blank with the word after it. Lines below that stand one column off
-    for the same reason are moved back with it.
+    for the same reason are moved back with it. Before an asterisk it is right: ` * ` in a block comment.
     """
     typed = hole.context.line_prefix
-    if not typed or typed.strip(" ") or text[:1] != " " or text[1:2] in {"", " ", "\t", "\n", "\r"}:
+    if not typed or typed.strip(" ") or text[:1] != " " or text[1:2] in {"", " ", "\t", "\n", "\r", "*"}:
         return text
     first, *rest = text.split("\n")
     widths = [len(indent_of(line)) - len(typed) - 1 for line in rest if line.strip()]

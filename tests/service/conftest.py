@@ -1,0 +1,17 @@
+"""What the tests of the service share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.service.scripted import Stage
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    yield stage
+    await stage.service.aclose()
+    assert stage.backend.live == 0
