@@ -53,6 +53,8 @@ AFTER_FINISH_S = 1.0
 DRAIN_S = 0.25
 """The longest wait for a stream's end after its last event; only what was read to its end is used again."""
 _ERROR_BYTES = 1 << 16
+_REPLICA_FAILED = frozenset({500, 502, 503, 504})
+"""What a gateway says when the replica that it chose is gone; before the first byte of an answer."""
 SESSION_ID = secrets.token_hex(8)
 """A random name for this process, by which a fleet's router keeps it on one replica. It is kept nowhere."""
 
@@ -172,6 +174,9 @@ class HttpBackend:
         try:
             with anyio.fail_after(self._timeout_ms / 1000):
                 response = await self._send(request, body, call)
+                if response.status_code in _REPLICA_FAILED and self.target.provider.second_try:
+                    await response.aclose()
+                    response = await self._send(request, body, call)
                 try:
                     await self._read(request, response, call)
                 finally:

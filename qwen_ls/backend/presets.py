@@ -88,6 +88,9 @@ class Provider:
     """The longest a call may take, when the settings do not say."""
     delta_streams: bool = False
     """Whether a stream is known to carry new text only; else it must be found out."""
+    second_try: bool = False
+    """Whether a call that failed with 5xx is made once more at once: its address may stand for a fleet, and
+    the next replica may answer."""
     session_header: str = ""
     """The header by which its router keeps one client on one replica."""
     error_codes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
@@ -143,6 +146,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 key_env="OPENAI_API_KEY",
                 stop_max=4,
                 partial_message=row(partial=True),
+                second_try=True,
                 no_fim=_NO_SUFFIX,
             ),
             Provider(
@@ -154,6 +158,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 delta_streams=True,
                 # Production stack, tutorials: `--routing-logic session --session-key x-user-id`.
                 session_header="x-user-id",
+                second_try=True,
                 no_fim=_NO_SUFFIX,
             ),
             Provider(

@@ -143,7 +143,11 @@ def _model(target: Target, settings: Settings) -> Iterator[Finding]:
     model = "as set" if settings.model else "the default"
     strategy = "as set" if settings.strategy != "auto" else "the best of what model and place offer"
     yield Finding(Mark.GOOD, "model", f"{target.model} ({model}) at {target.provider.title}")
-    yield Finding(Mark.GOOD, "strategy", f"{_STRATEGIES[target.strategy]} ({strategy})")
+    layout = ""
+    if target.strategy is Strategy.FIM:
+        named = target.template and f" with the tokens of {target.template.name}"
+        layout = named or " laid out by the server"
+    yield Finding(Mark.GOOD, "strategy", f"{_STRATEGIES[target.strategy]}{layout} ({strategy})")
     for note in target.notes:
         yield Finding(Mark.DOUBTFUL, "model", note)
 

@@ -100,8 +100,8 @@ class LiveTest:
 
     @property
     def shown(self) -> str:
-        """The first answer as a message has it."""
-        return json.dumps(self.text[:60], ensure_ascii=False)
+        """The first answer as a message has it; as it came, where nothing of it would be shown."""
+        return json.dumps((self.text or self.hole.text)[:60], ensure_ascii=False)
 
 
 class _Recorder:

@@ -415,3 +415,28 @@ async def test_a_fleets_router_sees_one_random_name_that_says_nothing() -> None:
     ]
     assert named == [[f"x-session: {http.SESSION_ID}".encode()]] * 2 + [[]]
     assert len(http.SESSION_ID) == 16
+
+
+@pytest.mark.parametrize(("provider", "calls"), [("openai", 2), ("llama.cpp", 1)])
+async def test_a_fleet_whose_replica_failed_is_asked_once_more(provider: str, calls: int) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(response(b"", status="503 Gone") if len(exchange.server.exchanges) == 1 else ok)
+
+    ok = response(BODY)
+    async with ByteServer(answer) as server, connected(server.url, provider=provider) as backend:
+        if calls == 2:
+            assert (await ask(backend)).text == "abc"
+        else:
+            with pytest.raises(base.ServerError):
+                await ask(backend)
+        assert len(server.exchanges) == calls
+
+
+async def test_a_fleet_that_is_gone_is_not_asked_for_ever() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(response(b"", status="502 Gone"))
+
+    async with ByteServer(answer) as server, connected(server.url) as backend:
+        with pytest.raises(base.ServerError):
+            await ask(backend)
+        assert len(server.exchanges) == 2
