@@ -251,7 +251,8 @@ def _workspace(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _path(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"There is no such service at {target.url} (HTTP {failure.status})"
-    return base.ModelError, message, "Check baseUrl; it usually ends in /v1.", "path"
+    remedy = f"Check baseUrl; it usually ends in {target.provider.default_path}."
+    return base.ModelError, message, remedy, "path"
 
 
 def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
