@@ -129,7 +129,10 @@ def prepared(create: Callable[[], QwenLanguageServer]) -> QwenLanguageServer:
     The imports make hundreds of thousands of objects that stay: looking through them again with each full
     collection would be the longest pause of all.
     """
-    server = create()
+    from qwen_ls.lsp.codecache import cache_file, compiled_once
+
+    with compiled_once(cache_file()):
+        server = create()
     server.on_ready = freeze
     return server
 

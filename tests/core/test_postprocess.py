@@ -271,6 +271,22 @@ def test_a_fence_inside_a_markdown_answer_stays() -> None:
     )
 
 
+def test_a_hard_break_in_prose_stays() -> None:
+    assert accept("Some █", "words  \nand more", language="markdown", ask=BLOCK) == "Some words  \nand more█"
+
+
+@pytest.mark.xfail(reason="the code below the fence is taken for prose after it: scope knows no fences yet")
+def test_a_fence_that_is_closed_below_is_not_closed_again() -> None:
+    after = accept("```python\n█\n```\n", "x = 1\n```\nmore", language="markdown", ask=BLOCK)
+    assert after == "```python\nx = 1█\n```\n"
+
+
+@pytest.mark.xfail(reason="scope goes by indentation, and knows no strings over several lines yet")
+def test_text_at_column_0_inside_a_docstring_does_not_end_the_block() -> None:
+    raw = '\n    """Doc.\n\nText at column 0.\n    """\n    return 1\n'
+    assert accept("def f():█", raw, ask=BLOCK) == "def f():" + raw.rstrip() + "█"
+
+
 @pytest.mark.parametrize("eol", ["\n", "\r\n", "\r"])
 def test_the_text_arrives_with_the_document_s_line_ends(eol: str) -> None:
     assert (

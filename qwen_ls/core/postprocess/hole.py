@@ -11,6 +11,8 @@ from qwen_ls.core.types import CompletionContext, Skip, Strategy
 if TYPE_CHECKING:
     from qwen_ls.core.trigger import Ask
 
+_PROSE = {"markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git-commit", "text", "tex"}
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -20,6 +22,11 @@ class Hole:
     ask: Ask
     strategy: Strategy = Strategy.FIM
     finish_reason: str | None = None
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether indentation says nothing about where a block ends, and a line may end in blanks."""
+        return self.context.document.language_id in _PROSE
 
 
 Step = Callable[[str, Hole], str | Skip]

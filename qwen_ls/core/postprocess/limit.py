@@ -21,13 +21,6 @@ _BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- )")
 """What belongs to the line above although it stands no deeper: Allman's brace, the items of a YAML list."""
 _PREPROCESSOR = re.compile(r"#(?:if|ifdef|ifndef|elif|else|endif|pragma)\b")
 
-_PROSE = {"markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git-commit", "text", "tex"}
-
-
-def _is_prose(hole: Hole) -> bool:
-    """Whether indentation says nothing about where a block ends."""
-    return hole.context.document.language_id in _PROSE
-
 
 def closes(line: str) -> bool:
     """Whether a line begins with what closes a block: `}`, `});`, `) -> int:`, `end`, `</div>`."""
@@ -58,7 +51,7 @@ def stop_at_max_lines(text: str, hole: Hole) -> str:
 
 def stop_at_dedent(text: str, hole: Hole) -> str:
     """Keep the block that the cursor stands in, and its closer exactly where it is missing below."""
-    if not hole.ask.multiline or _is_prose(hole):
+    if not hole.ask.multiline or hole.is_prose:
         return text
     lines = lines_of(text)
     kept = scope(hole.context.line_prefix, hole.context.suffix, lines)
@@ -139,6 +132,6 @@ def is_complete(text: str, hole: Hole) -> bool:
     filled = next((i for i, line in enumerate(whole) if line.strip()), len(whole))
     if len(whole) >= filled + hole.ask.max_lines:
         return True
-    if _is_prose(hole):
+    if hole.is_prose:
         return False
     return scope(hole.context.line_prefix, hole.context.suffix, whole) < len(whole)

@@ -53,8 +53,11 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
 
 
 def trim_end(text: str, hole: Hole) -> str | Skip:
-    """Cut blanks off the end of every line, and line ends off the end of all; a blank answer is none."""
-    trimmed = _TRAILING.sub("", text).rstrip()
+    """Cut blanks off the end of every line, and line ends off the end of all; a blank answer is none.
+
+    In prose, blanks at a line's end may mean something: two are Markdown's hard break.
+    """
+    trimmed = text.rstrip() if hole.is_prose else _TRAILING.sub("", text).rstrip()
     if not trimmed:
         return Skip(Reason.EMPTY)
     if hole.context.line_prefix.endswith((" ", "\t")) and trimmed[0] == " " and not text.startswith("  "):
