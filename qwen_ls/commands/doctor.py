@@ -98,7 +98,7 @@ def _live(
     target: Target, settings: Settings, connect: Callable[..., Backend], tests: list[LiveTest]
 ) -> Iterator[Finding]:
     """Make the calls, judge them, and keep what they say of the stream."""
-    from qwen_ls.backend.memory import remember
+    from qwen_ls.backend.streams import remember
     from qwen_ls.backend.wire.semantics import SemanticsMemory
     from qwen_ls.commands.judgement import judge, spent
     from qwen_ls.commands.live import ask

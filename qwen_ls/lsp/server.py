@@ -49,7 +49,7 @@ def _real_service(
     from functools import partial
 
     from qwen_ls.backend.connect import connect
-    from qwen_ls.backend.memory import remembered
+    from qwen_ls.backend.streams import remembered
     from qwen_ls.report import Status
     from qwen_ls.service import CompletionService
 

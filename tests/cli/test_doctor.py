@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ls.backend.base import TlsError
-from qwen_ls.backend.memory import remember, remembered
+from qwen_ls.backend.streams import remember, remembered
 from qwen_ls.backend.tls import shake_hands
 from qwen_ls.backend.wire.semantics import Semantics
 from tests.backend.asking import target_of
