@@ -99,6 +99,7 @@ async def ask_model(
         context,
         strategy=target.strategy,
         layout=target.layout,
+        template=target.template,
         tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
         stop=target.stop,
     )

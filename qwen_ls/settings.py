@@ -16,7 +16,19 @@ from typing import Any
 if typing.TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROVIDERS = ("dashscope", "openai", "vllm", "llama.cpp", "local")
+PROVIDERS = (
+    "dashscope",
+    "openai",
+    "vllm",
+    "llama.cpp",
+    "ollama",
+    "lmstudio",
+    "deepseek",
+    "mistral",
+    "siliconflow",
+    "moonshot",
+    "local",
+)
 REGIONS = ("beijing", "singapore", "virginia", "hongkong")
 
 
@@ -111,6 +123,12 @@ class Settings:
         project=True,
         choices=("auto", "fim", "partial"),
     )
+    fim_template: str = option(
+        "auto",
+        "Whose tokens a fill-in-the-middle prompt has, on servers of your own; by default, those of the "
+        "family that the model's name says.",
+        choices=("auto", "qwen", "starcoder", "codegemma", "codellama", "deepseek", "codestral"),
+    )
     streaming: str = option(
         "auto",
         "What a stream's chunks carry: new text, all text so far, or no stream at all.",
@@ -118,6 +136,11 @@ class Settings:
     )
     api_key_env: str | None = option(
         None, "The environment variable that holds the key; by default the provider's own."
+    )
+    session_header: str | None = option(
+        None,
+        "A header with a random id of this process, by which a router keeps it on one replica; by default "
+        "the provider's own.",
     )
     extra_headers: Mapping[str, str] = option({}, "Headers added to every call.")
     extra_body: Mapping[str, Any] = option({}, "Fields added to every call's body.")

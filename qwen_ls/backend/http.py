@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import ssl
 import sys
 import time
@@ -52,6 +53,10 @@ AFTER_FINISH_S = 1.0
 DRAIN_S = 0.25
 """The longest wait for a stream's end after its last event; only what was read to its end is used again."""
 _ERROR_BYTES = 1 << 16
+_REPLICA_FAILED = frozenset({500, 502, 503, 504})
+"""What a gateway says when the replica that it chose is gone; before the first byte of an answer."""
+SESSION_ID = secrets.token_hex(8)
+"""A random name for this process, by which a fleet's router keeps it on one replica. It is kept nowhere."""
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +174,9 @@ class HttpBackend:
         try:
             with anyio.fail_after(self._timeout_ms / 1000):
                 response = await self._send(request, body, call)
+                if response.status_code in _REPLICA_FAILED and self.target.provider.second_try:
+                    await response.aclose()
+                    response = await self._send(request, body, call)
                 try:
                     await self._read(request, response, call)
                 finally:
@@ -202,7 +210,9 @@ class HttpBackend:
             is_again = True
 
     def _headers(self, url: httpx.URL, *, stream: bool) -> dict[str, str]:
-        extra = self._settings.extra_headers
+        extra = dict(self._settings.extra_headers)
+        if self.target.session_header:
+            extra = {self.target.session_header: SESSION_ID, **extra}
         return request_headers(self.target, self._key, extra, scheme=url.scheme, host=url.host, stream=stream)
 
     async def _read(
@@ -217,6 +227,7 @@ class HttpBackend:
             partial(self._error_of, response),
             is_stream="event-stream" in response.headers.get("content-type", ""),
             echoed_prefix=request.prompt.prefix if echoes else "",
+            shape=self.target.form.shape,
         )
         try:
             if not response.is_success:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 from qwen_ls.backend import models
 from qwen_ls.backend.address import Address, key_refused, may_receive_key, read_address
 from qwen_ls.backend.base import ConfigurationError
+from qwen_ls.backend.fim import choose_fim, no_template
+from qwen_ls.backend.forms import COMPLETIONS, Form, SuffixIn
 from qwen_ls.backend.models import Model, Thinking, find_model
 from qwen_ls.backend.presets import DASHSCOPE, PLAN_KEY, PROVIDERS, Provider, Region, dashscope_host
+from qwen_ls.backend.vendors import VENDORS
+from qwen_ls.core.templates import QWEN, FimTemplate
 from qwen_ls.core.types import Layout, Strategy
 
 if TYPE_CHECKING:
@@ -23,7 +27,6 @@ if TYPE_CHECKING:
 
 # The pattern of DashScope's own SDK. It becomes a part of a host name: nothing else may pass.
 _WORKSPACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_PATHS = {Strategy.FIM: "/completions", Strategy.PARTIAL: "/chat/completions"}
 _NAMES = {Strategy.FIM: "fill-in-the-middle", Strategy.PARTIAL: "partial mode"}
 
 
@@ -46,13 +49,19 @@ class Target:
     workspace: str = ""
     named_host: str = ""
     """The host that the user's settings name; a key may go there."""
+    form: Form = COMPLETIONS
+    """How the strategy is asked here."""
+    template: FimTemplate | None = QWEN
+    """The tokens of a FIM prompt; None where the server lays it out."""
+    session_header: str = ""
+    """The header that carries the process's random id; empty: none does."""
     notes: tuple[str, ...] = ()
     """What is worth knowing and does not prevent a call, a sentence each."""
 
     @property
     def url(self) -> str:
         """Where the strategy's calls go."""
-        return self.base_url + _PATHS[self.strategy]
+        return self.form.url(self.base_url)
 
     @property
     def layout(self) -> Layout:
@@ -62,7 +71,10 @@ class Target:
     @property
     def stop(self) -> tuple[str, ...]:
         """The model's own stop strings, the most useful first, no more than the provider takes."""
-        return self.row.stop[: self.provider.stop_max] if self.strategy is Strategy.FIM else ()
+        if self.strategy is not Strategy.FIM or self.template is None:
+            return ()
+        stop = self.row.stop if self.template is QWEN else self.template.stop
+        return stop[: self.provider.stop_max]
 
     def prompt_tokens(self, settings: Settings) -> int:
         """The whole prompt's budget, in tokens: as set, less where the model cannot or should not read it."""
@@ -101,21 +113,38 @@ def resolve(settings: Settings, *, local: LocalEndpoint | None = None) -> Target
     if known := dashscope_host(address.host):
         provider, region = _as_dashscope(provider, is_plan=known.is_plan), known.region
     model = settings.model or _default_model(provider, region)
-    row = find_model(models.HOSTED if provider.regions else models.OPEN, model)
+    row = find_model(_rows(provider), model)
     _refuse_retired(provider, model, row)
     possible = [s for s in provider.strategies if region is None or s in region.strategies]
+    template, form, note = choose_fim(settings, provider, model)
+    if form is None:
+        possible = [s for s in possible if s is not Strategy.FIM]
+        if settings.strategy == "fim" or not possible:
+            raise no_template(model)
+    strategy = _strategy(settings, provider, region, model, row, possible)
+    is_fim = strategy is Strategy.FIM
     return Target(
         provider=provider,
         model=model,
         row=row,
-        strategy=_strategy(settings, provider, region, model, row, possible),
+        strategy=strategy,
         base_url=address.url,
         host=address.host,
         region=region.name if region else "",
         workspace=_workspace(settings) if provider.regions else "",
-        named_host=address.host if settings.base_url else "",
-        notes=_notes(settings, model, row, region),
+        # Whoever names a provider names its host.
+        named_host=address.host if settings.base_url or provider.base_url else "",
+        form=form if is_fim and form else provider.chat,
+        template=template if is_fim and form and form.suffix_in is SuffixIn.PROMPT else None,
+        session_header=settings.session_header or provider.session_header,
+        notes=(*_notes(settings, model, row, region), *([note] if note and not is_fim else [])),
     )
+
+
+def _rows(provider: Provider) -> tuple[Model, ...]:
+    if provider.own_models:
+        return VENDORS
+    return models.HOSTED if provider.regions else models.OPEN
 
 
 def check_key(target: Target, key: str) -> None:
@@ -141,7 +170,8 @@ def _local_target(settings: Settings, provider: Provider, local: LocalEndpoint |
     row = find_model(models.LOCAL, model)
     address = read_address(local.base_url) if local else Address("", "", "")
     strategy = row.strategies[0] if settings.strategy == "auto" else Strategy(settings.strategy)
-    return Target(provider, model, row, strategy, address.url, address.host)
+    form = provider.chat if strategy is Strategy.PARTIAL else provider.fim[0]
+    return Target(provider, model, row, strategy, address.url, address.host, form=form)
 
 
 def _address(settings: Settings, provider: Provider, region: Region | None) -> Address:

@@ -12,12 +12,12 @@ import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.backend.forms import CHAT, COMPLETIONS, EMPTY, INFILL, SUFFIX_PARAMETER, Form, SuffixIn, row
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_EMPTY: Mapping[str, Any] = types.MappingProxyType({})
 _FIM = Strategy.FIM
 _PARTIAL = Strategy.PARTIAL
 COMPATIBLE_PATH = "/compatible-mode/v1"
@@ -55,10 +55,17 @@ class Provider:
     """The address when the settings name none; None where the settings must."""
     default_path: str = "/v1"
     """What an address without a path means."""
-    regions: Mapping[str, Region] = field(default_factory=lambda: _EMPTY)
+    regions: Mapping[str, Region] = field(default_factory=lambda: EMPTY)
     """Only for providers whose address depends on the region."""
     strategies: tuple[Strategy, ...] = (_FIM, _PARTIAL)
-    default_models: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    fim: tuple[Form, ...] = (COMPLETIONS,)
+    """The ways to ask for fill-in-the-middle, the better first; one with tokens in the prompt is passed over
+    where the model's family is unknown."""
+    chat: Form = CHAT
+    """The way to ask for a continuation."""
+    own_models: bool = False
+    """Whether it serves its own models, with rows in `vendors.py`, instead of any open weights."""
+    default_models: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Region to model id; the empty region is for all others."""
     key_env: str | None = None
     """The environment variable of the key, by default; None: no key unless the settings name a variable."""
@@ -67,13 +74,15 @@ class Provider:
     """How many stop strings a call may carry."""
     stream_options: bool = True
     """Whether `stream_options: {include_usage: true}` is understood."""
-    partial_message: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    partial_message: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """Fields of the last assistant message that ask for its continuation."""
-    partial_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    partial_body: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """Fields of the body that ask for the last message's continuation."""
+    prefix_field: str = ""
+    """A field of the body that takes the prefix in the place of a last assistant message."""
     echoes_prefix: bool = False
     """Whether an answer that is not streamed begins with the prefix it was to continue."""
-    no_thinking: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    no_thinking: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """Fields of the body that switch a hybrid model's thinking off."""
     timeout_ms: int = 10_000
     """The longest a call may take, when the settings do not say."""
@@ -81,10 +90,15 @@ class Provider:
     """Whether calls count against the user's limits: those that never leave the machine do not."""
     delta_streams: bool = False
     """Whether a stream is known to carry new text only; else it must be found out."""
-
-
-def _row(**values: Any) -> Mapping[str, Any]:
-    return types.MappingProxyType(values)
+    second_try: bool = False
+    """Whether a call that failed with 5xx is made once more at once: its address may stand for a fleet, and
+    the next replica may answer."""
+    session_header: str = ""
+    """The header by which its router keeps one client on one replica."""
+    error_codes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Its own codes and types of errors, in normal form, and what they mean: a kind of `wire.errors`."""
+    no_fim: tuple[str, ...] = ()
+    """What its refusals say, in lower case, where the model has no fill-in-the-middle."""
 
 
 REGIONS: Mapping[str, Region] = types.MappingProxyType(
@@ -111,15 +125,17 @@ DASHSCOPE = Provider(
     # FIM is documented for qwen-coder-turbo alone. Elsewhere qwen3-coder-flash: the partial-mode page names
     # it, the rate-limit pages of Singapore and Virginia list it, its prompts are cached, and it stands on no
     # retirement list, as qwen3-coder-plus does (announced for about 2026-10-10).
-    default_models=_row(**{"beijing": "qwen-coder-turbo", "": "qwen3-coder-flash"}),
+    default_models=row(**{"beijing": "qwen-coder-turbo", "": "qwen3-coder-flash"}),
     key_env="DASHSCOPE_API_KEY",
     key_required=True,
     stop_max=4,  # undocumented; OpenAI's own limit
-    partial_message=_row(partial=True),
-    no_thinking=_row(enable_thinking=False),
+    partial_message=row(partial=True),
+    no_thinking=row(enable_thinking=False),
 )
 
-_TEMPLATE_NO_THINKING = _row(chat_template_kwargs=types.MappingProxyType({"enable_thinking": False}))
+# vLLM's words, and those of Docker's model runner and of OpenAI's later models.
+_NO_SUFFIX = ("suffix is not currently supported", "param: suffix", "argument supplied: suffix")
+_TEMPLATE_NO_THINKING = row(chat_template_kwargs=types.MappingProxyType({"enable_thinking": False}))
 
 PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
     {
@@ -131,31 +147,142 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 title="the OpenAI-compatible server",
                 key_env="OPENAI_API_KEY",
                 stop_max=4,
-                partial_message=_row(partial=True),
+                partial_message=row(partial=True),
+                second_try=True,
+                no_fim=_NO_SUFFIX,
             ),
             Provider(
                 name="vllm",
                 title="vLLM",
                 base_url="http://127.0.0.1:8000/v1",
-                partial_body=_row(continue_final_message=True, add_generation_prompt=False),
+                partial_body=row(continue_final_message=True, add_generation_prompt=False),
                 no_thinking=_TEMPLATE_NO_THINKING,
                 delta_streams=True,
+                # Production stack, tutorials: `--routing-logic session --session-key x-user-id`.
+                session_header="x-user-id",
+                second_try=True,
+                no_fim=_NO_SUFFIX,
             ),
             Provider(
                 name="llama.cpp",
                 title="llama.cpp",
                 base_url="http://127.0.0.1:8080/v1",
-                default_models=_row(**{"": "default"}),  # it serves one model and takes any name for it
+                default_models=row(**{"": "default"}),  # it serves one model and takes any name for it
+                fim=(COMPLETIONS, INFILL),
                 echoes_prefix=True,
                 no_thinking=_TEMPLATE_NO_THINKING,
                 delta_streams=True,
+                no_fim=("infill is not supported by this model",),
+            ),
+            Provider(
+                # github.com/ollama/ollama: openai/openai.go, docs/openai.md; whether a last assistant message
+                # is continued (issue 6778) is up to the model's template.
+                name="ollama",
+                title="Ollama",
+                base_url="http://127.0.0.1:11434/v1",
+                fim=(SUFFIX_PARAMETER,),
+                no_thinking=row(reasoning_effort="none"),
+                delta_streams=True,
+                no_fim=("does not support insert",),
+            ),
+            Provider(
+                # lmstudio.ai/docs/api/openai-api; no prefill is documented.
+                name="lmstudio",
+                title="LM Studio",
+                base_url="http://127.0.0.1:1234/v1",
+                strategies=(_FIM,),
+                delta_streams=True,
+            ),
+            Provider(
+                # api-docs.deepseek.com: "Create FIM Completion", "Chat Prefix Completion"; stop: up to 16.
+                name="deepseek",
+                title="DeepSeek",
+                base_url="https://api.deepseek.com/beta",
+                default_path="/beta",
+                fim=(SUFFIX_PARAMETER,),
+                own_models=True,
+                default_models=row(**{"": "deepseek-v4-flash"}),
+                key_env="DEEPSEEK_API_KEY",
+                key_required=True,
+                stop_max=16,
+                partial_message=row(prefix=True),
+                no_thinking=row(thinking=row(type="disabled")),
+                delta_streams=True,
+            ),
+            Provider(
+                # docs.mistral.ai, mistralai/client-python; it refuses fields that it does not know.
+                name="mistral",
+                title="Mistral",
+                base_url="https://api.mistral.ai/v1",
+                fim=(
+                    Form(
+                        path="/fim/completions",
+                        suffix_in=SuffixIn.PARAMETER,
+                        names=row(seed="random_seed", presence_penalty=""),
+                    ),
+                ),
+                chat=Form(path="/chat/completions", names=row(seed="random_seed")),
+                own_models=True,
+                default_models=row(**{"": "codestral-latest"}),
+                key_env="MISTRAL_API_KEY",
+                key_required=True,
+                stop_max=4,  # undocumented; OpenAI's own limit
+                stream_options=False,
+                partial_message=row(prefix=True),
+                delta_streams=True,
+                error_codes=row(**{"1500": "model", "invalidmodel": "model"}),
+            ),
+            Provider(
+                # docs.siliconflow.cn: features/fim, userguide/guides/prefix, faqs/error-code.
+                name="siliconflow",
+                title="SiliconFlow",
+                base_url="https://api.siliconflow.cn/v1",
+                fim=(SUFFIX_PARAMETER,),
+                own_models=True,
+                default_models=row(**{"": "Qwen/Qwen2.5-Coder-7B-Instruct"}),
+                key_env="SILICONFLOW_API_KEY",
+                key_required=True,
+                stop_max=4,
+                prefix_field="prefix",
+                no_thinking=row(enable_thinking=False),
+                delta_streams=True,
+                error_codes=row(**{"20012": "model"}),
+            ),
+            Provider(
+                # platform.kimi.com/docs: partial mode, errors, models; a temperature other than the model's
+                # own is refused, stop: up to 5.
+                name="moonshot",
+                title="Moonshot",
+                base_url="https://api.moonshot.cn/v1",
+                strategies=(_PARTIAL,),
+                chat=Form(
+                    path="/chat/completions",
+                    names=row(temperature="", top_p="", seed="", max_tokens="max_completion_tokens"),
+                ),
+                own_models=True,
+                default_models=row(**{"": "kimi-k2.6"}),
+                key_env="MOONSHOT_API_KEY",
+                key_required=True,
+                stop_max=5,
+                partial_message=row(partial=True),
+                no_thinking=row(thinking=row(type="disabled")),
+                delta_streams=True,
+                error_codes=row(
+                    invalidauthenticationerror="key",
+                    incorrectapikeyerror="key",
+                    permissiondeniederror="access",
+                    resourcenotfounderror="model",
+                    exceededcurrentquotaerror="billing",
+                    ratelimitreachederror="rate",
+                    engineoverloadederror="server",
+                ),
             ),
             Provider(
                 name="local",
                 timeout_ms=60_000,
                 metered=False,
                 title="the local engine",
-                default_models=_row(**{"": "qwen2.5-coder-0.5b-instruct"}),
+                default_models=row(**{"": "qwen2.5-coder-0.5b-instruct"}),
                 echoes_prefix=True,
                 delta_streams=True,
             ),

@@ -1,4 +1,4 @@
-"""`qwen-ls doctor`: looks at settings, key, host and model, makes one tiny call, and says what to do.
+"""`qwen-ls doctor`: looks at settings, key, host and model, makes a few small calls, and says what to do.
 
 Shows no key and no code of the user's: its output can be pasted into a report.
 """
@@ -6,54 +6,31 @@ Shows no key and no code of the user's: its output can be pasted into a report.
 from __future__ import annotations
 
 import asyncio
-import enum
+import functools
 import json
 import os
 import platform
 import socket
-import sys
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from qwen_ls import __version__
 from qwen_ls.commands import EXIT_DONE, EXIT_ENDPOINT, EXIT_USAGE, preparation
-from qwen_ls.commands.live import LiveTest, ask
+from qwen_ls.commands.findings import Finding, Mark, drawn, failure
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator, Iterator
 
-    from qwen_ls.backend.base import Backend, BackendError
+    from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
+    from qwen_ls.commands.live import LiveTest
     from qwen_ls.settings import Settings
     from qwen_ls.sources import Loaded
 
 
-class Mark(enum.StrEnum):
-    """How a finding is."""
-
-    GOOD = "good"
-    DOUBTFUL = "doubtful"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    mark: Mark
-    what: str
-    seen: str
-    remedy: str = ""
-    """What to do about it; empty where nothing needs to be done."""
-    code: int = EXIT_DONE
-    """What the command's exit code becomes because of it."""
-
-
-SIGNS = {Mark.GOOD: "✓", Mark.DOUBTFUL: "!", Mark.BAD: "✗"}
-PLAIN_SIGNS = {Mark.GOOD: "ok", Mark.DOUBTFUL: "!", Mark.BAD: "x"}
-COLOURS = {Mark.GOOD: "\x1b[32m", Mark.DOUBTFUL: "\x1b[33m", Mark.BAD: "\x1b[31m"}
+_SOON_DAYS = 7
 _STRATEGIES = {Strategy.FIM: "fill-in-the-middle", Strategy.PARTIAL: "partial mode"}
 
 
@@ -67,13 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     loaded = preparation.load(arguments.overrides, quiet=True)
     findings: list[Finding] = []
-    for finding in examine(loaded, connect):
+    tests: list[LiveTest] = []
+    for finding in examine(loaded, connect, tests):
         findings.append(finding)
         if not arguments.json:
             print(drawn(finding), flush=True)
     code = next((finding.code for finding in findings if finding.code), EXIT_DONE)
     if arguments.json:
-        print(json.dumps({"version": __version__, "findings": [asdict(f) for f in findings]}, indent=2))
+        report = {"version": __version__, "findings": [asdict(f) for f in findings]}
+        print(json.dumps(report | {"measured": _measured(tests[0]) if tests else None}, indent=2))
     else:
         print(
             "\nall is well"
@@ -83,8 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def examine(loaded: Loaded, connect: Callable[[Settings], Backend]) -> Iterator[Finding]:
-    """Look at one thing after the other; what cannot work without the last one is not looked at."""
+def examine(
+    loaded: Loaded, connect: Callable[..., Backend], tests: list[LiveTest] | None = None
+) -> Iterator[Finding]:
+    """Look at one thing after the other; what cannot work without the last one is not looked at.
+
+    Args:
+        loaded: the settings, and where they came from.
+        connect: builds the backend.
+        tests: takes what the live calls measured.
+    """
     from qwen_ls.backend.base import BackendError
     from qwen_ls.backend.plan import resolve
 
@@ -96,23 +83,51 @@ def examine(loaded: Loaded, connect: Callable[[Settings], Backend]) -> Iterator[
     yield from _settings(loaded)
     try:
         target = resolve(loaded.settings)
-        yield from _model(target, loaded.settings)
         if target.provider.name == "local":
             ready = yield from _local(loaded.settings)
         else:
             ready = yield from _endpoint(target, loaded.settings)
+        yield from _model(target, loaded.settings)
         if ready:
-            yield from _live(asyncio.run(ask(loaded.settings, connect)))
+            yield from _live(target, loaded.settings, connect, [] if tests is None else tests)
     except BackendError as error:
-        yield _failure("settings", error)
+        yield failure("settings", error)
 
 
-def _failure(what: str, error: BackendError) -> Finding:
-    from qwen_ls.backend.base import ConfigurationError
+def _live(
+    target: Target, settings: Settings, connect: Callable[..., Backend], tests: list[LiveTest]
+) -> Iterator[Finding]:
+    """Make the calls, judge them, and keep what they say of the stream."""
+    from qwen_ls.backend.streams import remember
+    from qwen_ls.backend.wire.semantics import SemanticsMemory
+    from qwen_ls.commands.judgement import judge, spent
+    from qwen_ls.commands.live import ask
 
-    code = EXIT_USAGE if isinstance(error, ConfigurationError) else EXIT_ENDPOINT
-    trace = f" (request id {error.request_id})" if error.request_id else ""
-    return Finding(Mark.BAD, what, error.message + trace, error.remedy, code)
+    memory = SemanticsMemory()
+    test = asyncio.run(ask(settings, functools.partial(connect, memory=memory)))
+    tests.append(test)
+    known = memory.recall(target.url, target.model)
+    yield from judge(test, target, settings, known)
+    if known is not None:
+        try:
+            remember(target.url, target.model, known)
+        except OSError as error:
+            seen = f"what was found out of the stream cannot be saved ({error.strerror or error})"
+            yield Finding(Mark.DOUBTFUL, "streaming", seen, "Check QWEN_LS_STATE_DIR.")
+    yield spent(test)
+
+
+def _measured(test: LiveTest) -> dict[str, Any]:
+    """The calls' figures, for tools."""
+    usages = [call.usage for call in test.calls if call.usage is not None]
+    return {
+        "calls": sum(call.total_ms > 0 for call in test.calls),
+        "prompt_tokens": sum(usage.prompt_tokens for usage in usages),
+        "completion_tokens": sum(usage.completion_tokens for usage in usages),
+        "first_token_ms": test.hole.first_token_ms,
+        "tokens_a_second": test.long.tokens_a_second if test.long else None,
+        "cached_tokens": test.repeat.usage.cached_tokens if test.repeat and test.repeat.usage else 0,
+    }
 
 
 def _settings(loaded: Loaded) -> Iterator[Finding]:
@@ -128,7 +143,11 @@ def _model(target: Target, settings: Settings) -> Iterator[Finding]:
     model = "as set" if settings.model else "the default"
     strategy = "as set" if settings.strategy != "auto" else "the best of what model and place offer"
     yield Finding(Mark.GOOD, "model", f"{target.model} ({model}) at {target.provider.title}")
-    yield Finding(Mark.GOOD, "strategy", f"{_STRATEGIES[target.strategy]} ({strategy})")
+    layout = ""
+    if target.strategy is Strategy.FIM:
+        named = target.template and f" with the tokens of {target.template.name}"
+        layout = named or " laid out by the server"
+    yield Finding(Mark.GOOD, "strategy", f"{_STRATEGIES[target.strategy]}{layout} ({strategy})")
     for note in target.notes:
         yield Finding(Mark.DOUBTFUL, "model", note)
 
@@ -170,15 +189,15 @@ def _endpoint(target: Target, settings: Settings) -> Generator[Finding, None, bo
     try:
         key = key_for(target, settings, os.environ)
     except ConfigurationError as error:
-        yield _failure("key", error)
+        yield failure("key", error)
         return False
     where = f"from the {key.source}" if key else "none is needed here, and none is sent"
     yield Finding(Mark.GOOD, "key", where)
     if is_loopback(target.host):
         yield Finding(Mark.GOOD, "host", f"{target.base_url}, on this machine")
-    else:
-        yield _resolves(target)
-    return True
+        return True
+    yield _resolves(target)
+    return (yield from _tls(target))
 
 
 def _resolves(target: Target) -> Finding:
@@ -194,42 +213,18 @@ def _resolves(target: Target) -> Finding:
     )
 
 
-def _live(test: LiveTest) -> Iterator[Finding]:
-    if test.error is not None:
-        yield _failure("call", test.error)
-        return
-    if test.first_token_ms is None:
-        remedy = "Try another model or strategy."
-        yield Finding(Mark.BAD, "call", "the model answered with nothing", remedy, EXIT_ENDPOINT)
-        return
-    seen = f"first token after {test.first_token_ms:.0f} ms, the answer after {test.total_ms:.0f} ms"
-    tokens = f", {test.prompt_tokens} + {test.completion_tokens} tokens" if test.prompt_tokens else ""
-    yield Finding(Mark.GOOD, "call", seen + tokens)
-    if test.streamed:
-        pieces = "1 piece" if test.n_chunks == 1 else f"{test.n_chunks} pieces"
-        yield Finding(Mark.GOOD, "streaming", f"the answer came in {pieces}")
-    else:
-        yield Finding(
-            Mark.DOUBTFUL, "streaming", "switched off", "Set streaming to auto: answers end sooner."
-        )
-    if test.makes_sense:
-        yield Finding(Mark.GOOD, "answer", f"{test.shown} fits into the hole")
-    else:
-        remedy = "Try another model or strategy; a model that was not made for code guesses."
-        yield Finding(
-            Mark.DOUBTFUL, "answer", f"{test.shown} came where {test.expected} was expected", remedy
-        )
+def _tls(target: Target) -> Generator[Finding, None, bool]:
+    """Look at the host's certificate; returns whether a call can be made."""
+    from qwen_ls.backend.base import BackendError, TlsError
+    from qwen_ls.backend.tls import shake_hands
 
-
-def drawn(finding: Finding) -> str:
-    """A finding as it is printed."""
     try:
-        SIGNS[finding.mark].encode(sys.stdout.encoding or "ascii")
-        signs, arrow = SIGNS, "→"
-    except UnicodeEncodeError:
-        signs, arrow = PLAIN_SIGNS, "->"
-    sign = signs[finding.mark]
-    if sys.stdout.isatty():
-        sign = f"{COLOURS[finding.mark]}{sign}\x1b[0m"
-    text = f"{sign} {finding.what:<11}{finding.seen}"
-    return f"{text}\n  {'':<11}{arrow} {finding.remedy}" if finding.remedy else text
+        seen = shake_hands(target)
+    except BackendError as error:
+        yield failure("tls", error)
+        return not isinstance(error, TlsError)
+    if seen is not None:
+        soon = seen.days_left < _SOON_DAYS
+        text = f"{seen.version}, the certificate is trusted for {seen.days_left} more days"
+        yield Finding(Mark.DOUBTFUL if soon else Mark.GOOD, "tls", text)
+    return True

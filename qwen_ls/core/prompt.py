@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.core import budget
 from qwen_ls.core.redact import path_of
+from qwen_ls.core.templates import QWEN
 from qwen_ls.core.tokens import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, defuse
 from qwen_ls.core.types import Layout, Prompt, Strategy
 
 if TYPE_CHECKING:
+    from qwen_ls.core.templates import FimTemplate
     from qwen_ls.core.types import CompletionContext
 
 _HASH = {
@@ -29,6 +31,7 @@ def build_prompt(
     *,
     strategy: Strategy,
     layout: Layout = Layout.PREFIX_SUFFIX_MIDDLE,
+    template: FimTemplate | None = QWEN,
     tokens: int = 2048,
     stop: tuple[str, ...] = (),
 ) -> Prompt:
@@ -37,7 +40,8 @@ def build_prompt(
     Args:
         context: where the cursor stands.
         strategy: how the model is asked.
-        layout: the order of a fill-in-the-middle prompt.
+        layout: the order of a fill-in-the-middle prompt with Qwen's tokens.
+        template: the tokens of such a prompt; None where the server lays it out.
         tokens: the budget for prefix and suffix together.
         stop: strings that end the answer.
     """
@@ -48,6 +52,9 @@ def build_prompt(
     if not prefix.strip():
         # Neither API continues nothing: "generating content that precedes a given suffix is not supported".
         prefix = defuse(header(context)) + prefix
+    if strategy is Strategy.FIM and template is not QWEN:
+        text = template.lay_out(prefix, suffix) if template else prefix
+        return Prompt(strategy, prefix, suffix, text, stop)
     if strategy is Strategy.FIM:
         held_back = indent_to_hold_back(context) if layout is Layout.SUFFIX_FIRST else ""
         shown = prefix.removesuffix(held_back)

@@ -34,7 +34,7 @@ DONE = b"data: [DONE]\n\n"
 
 @contextlib.asynccontextmanager
 async def connected(url: str, *, key: Key | None = KEY, **settings: Any) -> AsyncIterator[HttpBackend]:
-    values = {"base_url": url, "provider": "openai", "model": "m", **settings}
+    values = {"base_url": url, "provider": "openai", "model": "qwen2.5-coder-7b", **settings}
     backend = HttpBackend(target_of(**values), key, Settings(**values))
     try:
         yield backend
@@ -318,7 +318,7 @@ async def test_a_name_that_does_not_exist_is_said() -> None:
 async def test_the_key_is_not_sent_where_it_may_not_go() -> None:
     """The last check stands right before the call, with the host as the HTTP library has read it."""
     async with ByteServer(body_answer) as server:
-        values = {"base_url": server.url, "provider": "openai", "model": "m"}
+        values = {"base_url": server.url, "provider": "openai", "model": "qwen2.5-coder-7b"}
         backend = HttpBackend(target_of(**values), KEY, Settings(**values))
         object.__setattr__(backend.target, "base_url", f"http://evil.example:{server.port}/v1")
         object.__setattr__(backend.target, "host", "127.0.0.1")
@@ -400,3 +400,43 @@ async def test_a_body_that_cannot_be_sent_is_said_before_any_call() -> None:
             with pytest.raises(base.ConfigurationError, match="extraBody"):
                 await anext(backend.stream(request_to(backend.target)))
         assert server.connections == 0
+
+
+async def test_a_fleets_router_sees_one_random_name_that_says_nothing() -> None:
+    async with ByteServer(body_answer) as server:
+        for _ in range(2):
+            async with connected(server.url, session_header="X-Session") as backend:
+                await ask(backend)
+        async with connected(server.url) as backend:
+            await ask(backend)
+    named = [
+        [line for line in exchange.head.lower().split(b"\r\n") if line.startswith(b"x-session:")]
+        for exchange in server.exchanges
+    ]
+    assert named == [[f"x-session: {http.SESSION_ID}".encode()]] * 2 + [[]]
+    assert len(http.SESSION_ID) == 16
+
+
+@pytest.mark.parametrize(("provider", "calls"), [("openai", 2), ("llama.cpp", 1)])
+async def test_a_fleet_whose_replica_failed_is_asked_once_more(provider: str, calls: int) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(response(b"", status="503 Gone") if len(exchange.server.exchanges) == 1 else ok)
+
+    ok = response(BODY)
+    async with ByteServer(answer) as server, connected(server.url, provider=provider) as backend:
+        if calls == 2:
+            assert (await ask(backend)).text == "abc"
+        else:
+            with pytest.raises(base.ServerError):
+                await ask(backend)
+        assert len(server.exchanges) == calls
+
+
+async def test_a_fleet_that_is_gone_is_not_asked_for_ever() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(response(b"", status="502 Gone"))
+
+    async with ByteServer(answer) as server, connected(server.url) as backend:
+        with pytest.raises(base.ServerError):
+            await ask(backend)
+        assert len(server.exchanges) == 2

@@ -47,7 +47,12 @@ async def settled(server: ByteServer, connections: int) -> None:
 async def test_a_storm_of_cancels_leaves_nothing_behind(streaming: str, pattern: str) -> None:
     """Cancels at 0 to 3 ms, where httpcore's pool can be poisoned: see `backend.scoped`."""
     random.seed(7)
-    values = {"base_url": "http://127.0.0.1:9/v1", "provider": "openai", "model": "m", "streaming": streaming}
+    values = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "provider": "openai",
+        "model": "qwen",
+        "streaming": streaming,
+    }
     async with ByteServer(answer_soon) as server:
         values["base_url"] = server.url
         backend = HttpBackend(target_of(**values), None, Settings(**values))

@@ -117,7 +117,7 @@ FIM, PARTIAL = Strategy.FIM, Strategy.PARTIAL
             id="vllm",
         ),
         pytest.param(
-            {"provider": "llama.cpp"}, "http://127.0.0.1:8080/v1/completions", "default", FIM, id="llama.cpp"
+            {"provider": "llama.cpp"}, "http://127.0.0.1:8080/infill", "default", FIM, id="llama.cpp"
         ),
         pytest.param(
             {"provider": "openai", "base_url": "https://h.example", "model": "m", "strategy": "partial"},
@@ -244,7 +244,7 @@ def test_an_announced_retirement_is_noted() -> None:
 
 def test_stops_are_limited_to_what_the_provider_takes() -> None:
     assert target_of().stop == ("<|endoftext|>", "<|im_end|>", "<|file_sep|>", "<|fim_pad|>")
-    assert len(target_of(provider="llama.cpp").stop) == 9
+    assert len(target_of(provider="llama.cpp", model="qwen2.5-coder").stop) == 9
     assert target_of(strategy="partial").stop == ()
 
 
@@ -286,3 +286,46 @@ def test_a_key_is_refused_over_plain_http() -> None:
     with pytest.raises(ConfigurationError) as caught:
         check_key(target_of(base_url="http://dashscope.aliyuncs.com"), "sk-abcdef")
     assert caught.value.cause == "key host"
+
+
+def test_a_model_of_unknown_family_is_never_asked_with_qwens_tokens() -> None:
+    target = target_of(provider="vllm", model="meta-llama/Llama-3.1-8B-Instruct")
+    assert target.strategy is PARTIAL
+    assert target.template is None
+    [note] = target.notes
+    assert "Llama-3.1-8B-Instruct are not known" in note
+    assert "fimTemplate" in note
+
+
+def test_the_settings_know_better_than_the_name() -> None:
+    target = target_of(provider="vllm", model="house-coder", fim_template="deepseek")
+    assert target.strategy is FIM
+    assert target.template is not None
+    assert target.template.name == "deepseek"
+    assert target.stop[0] == "<｜end▁of▁sentence｜>"
+    assert target.notes == ()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"provider": "vllm", "strategy": "fim"}, id="fim by name"),
+        pytest.param({"provider": "lmstudio"}, id="no partial mode to fall to"),
+    ],
+)
+def test_where_only_a_wrong_template_is_left_no_call_is_made(settings) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        target_of(model="llama-3", **settings)
+    assert caught.value.cause == "template"
+    assert "fimTemplate" in caught.value.remedy
+
+
+def test_a_provider_that_is_named_names_its_host() -> None:
+    assert target_of(provider="deepseek").named_host == "api.deepseek.com"
+    assert target_of(provider="deepseek", base_url="https://relay.example/beta").named_host == "relay.example"
+
+
+def test_the_session_header_is_the_providers_or_the_settings() -> None:
+    assert target_of(provider="vllm", model="qwen").session_header == "x-user-id"
+    assert target_of(provider="vllm", model="qwen", session_header="x-k").session_header == "x-k"
+    assert target_of().session_header == ""

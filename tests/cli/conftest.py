@@ -18,6 +18,7 @@ def _clean_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     monkeypatch.setenv("QWEN_LS_CONFIG", str(tmp_path / "no-such-config.toml"))
     monkeypatch.setenv("QWEN_LS_LEDGER_DIR", str(tmp_path / "ledger"))
+    monkeypatch.setenv("QWEN_LS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 

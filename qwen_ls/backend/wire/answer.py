@@ -59,7 +59,7 @@ def read_body(answer: dict[str, Any], *, echoed_prefix: str = "") -> Chunk:
 
 
 def read_usage(value: object) -> Usage | None:
-    """Tokens, under the names that DashScope's two protocols and OpenAI have for them."""
+    """Tokens, under the names that DashScope's two protocols, OpenAI and DeepSeek have for them."""
     if not isinstance(value, dict):
         return None
     details = value.get("prompt_tokens_details")
@@ -67,7 +67,9 @@ def read_usage(value: object) -> Usage | None:
     return Usage(
         _count(value.get("prompt_tokens"), value.get("input_tokens")),
         _count(value.get("completion_tokens"), value.get("output_tokens")),
-        _count(details.get("cached_tokens"), value.get("cached_tokens")),
+        _count(
+            details.get("cached_tokens"), value.get("cached_tokens"), value.get("prompt_cache_hit_tokens")
+        ),
     )
 
 

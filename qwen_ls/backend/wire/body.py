@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
-    """The fields that `/completions` and `/chat/completions` have in common; what is None is left out."""
+    """The fields that all calls have in common, as the server calls them; what is None is left out."""
     fields: dict[str, Any] = {
         "max_tokens": target.max_tokens(request.max_tokens),
         "temperature": request.temperature,
@@ -31,7 +31,10 @@ def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
         fields["stream"] = True
         if target.provider.stream_options:
             fields["stream_options"] = {"include_usage": True}
-    return {name: value for name, value in fields.items() if value is not None}
+    names = target.form.names
+    called = {names.get(name, name): value for name, value in fields.items() if value is not None}
+    called.pop("", None)  # what the server does not know
+    return called
 
 
 def stop_list(request: CompletionRequest, target: Target) -> tuple[str, ...]:

@@ -30,7 +30,9 @@ def chat_body(request: CompletionRequest, target: Target, extra: Mapping[str, An
     provider = target.provider
     messages: list[dict[str, Any]] = [{"role": "user", "content": request.prompt.text}]
     body: dict[str, Any] = {"model": request.model, "messages": messages, **parameters(request, target)}
-    if request.prompt.prefix:
+    if request.prompt.prefix and provider.prefix_field:
+        body[provider.prefix_field] = request.prompt.prefix
+    elif request.prompt.prefix:
         messages.append({"role": "assistant", "content": request.prompt.prefix, **provider.partial_message})
         body.update(provider.partial_body)
     if target.thinking_off:

@@ -1,12 +1,14 @@
-"""Bodies for the Completions API: fill-in-the-middle by tokens in the prompt.
+"""Bodies for fill-in-the-middle: tokens in the prompt, the parameter `suffix`, or llama.cpp's fields.
 
-Pure. Source: DashScope, "Completions API"; vLLM and llama.cpp take the same body.
+Pure. Source: DashScope, "Completions API"; vLLM and llama.cpp take the same body. Who takes what else is in
+the provider's row.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.backend.forms import SuffixIn
 from qwen_ls.backend.wire.body import merged, parameters
 
 if TYPE_CHECKING:
@@ -17,12 +19,17 @@ if TYPE_CHECKING:
 
 
 def completions_body(request: CompletionRequest, target: Target, extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of `POST /completions`.
+    """The body of `POST /completions`, or of what the provider has in its place.
 
     Args:
-        request: what is asked; its prompt's text is the whole FIM prompt.
+        request: what is asked; its prompt's text is the whole FIM prompt, or the code before the cursor.
         target: where it goes.
         extra: the settings' `extraBody`, merged last.
     """
-    body = {"model": request.model, "prompt": request.prompt.text, **parameters(request, target)}
-    return merged(body, extra)
+    prompt, suffix_in = request.prompt, target.form.suffix_in
+    body = {"model": request.model, "prompt": prompt.text}
+    if suffix_in is SuffixIn.PARAMETER and prompt.suffix:
+        body["suffix"] = prompt.suffix
+    elif suffix_in is SuffixIn.INFILL:
+        body = {"model": request.model, "input_prefix": prompt.prefix, "input_suffix": prompt.suffix}
+    return merged({**body, **parameters(request, target)}, extra)

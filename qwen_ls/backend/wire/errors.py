@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qwen_ls.backend.plan import Target
+    from qwen_ls.backend.presets import Provider
     from qwen_ls.backend.wire.failures import Failure
 
 _MESSAGE_CHARS = 200
@@ -32,6 +33,7 @@ class _Kind(enum.Enum):
     FREE_TIER = enum.auto()
     BILLING = enum.auto()
     MODEL = enum.auto()
+    NO_FIM = enum.auto()
     WORKSPACE = enum.auto()
     PATH = enum.auto()
     TOO_LONG = enum.auto()
@@ -146,7 +148,7 @@ def error_of(
         key: the key, to mask it should the server repeat it.
         retry_after_s: how long the endpoint asked to wait, in seconds.
     """
-    kind = _classify(failure)
+    kind = _classify(failure, target.provider)
     if kind in {_Kind.RATE, _Kind.TOKEN_RATE}:
         return _rate_limit(kind, target, failure, retry_after_s)
     build, details_are_safe = _BUILDERS[kind]
@@ -172,8 +174,12 @@ def sanitised(text: str, key: str = "") -> str:
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 1] + "…"
 
 
-def _classify(failure: Failure) -> _Kind:
+def _classify(failure: Failure, provider: Provider) -> _Kind:
+    if provider.no_fim and any(words in failure.message.lower() for words in provider.no_fim):
+        return _Kind.NO_FIM
     for word in (failure.code, failure.kind):
+        if word in provider.error_codes:
+            return _Kind[provider.error_codes[word].upper()]
         if word in _CODES:
             return _CODES[word]
         if word.startswith("throttling"):
@@ -234,6 +240,12 @@ def _model(target: Target, failure: Failure, key_source: str) -> _Said:
     return base.ModelError, message, remedy, f"model {target.model}"
 
 
+def _no_fim(target: Target, failure: Failure, key_source: str) -> _Said:
+    message = f"{_who(target)} has no fill-in-the-middle for {shown(target.model)}"
+    remedy = "Set strategy to partial, or model to one that was made for it."
+    return base.ModelError, message, remedy, f"model {target.model}"
+
+
 def _workspace(target: Target, failure: Failure, key_source: str) -> _Said:
     return (
         base.ModelError,
@@ -245,7 +257,8 @@ def _workspace(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _path(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"There is no such service at {target.url} (HTTP {failure.status})"
-    return base.ModelError, message, "Check baseUrl; it usually ends in /v1.", "path"
+    remedy = f"Check baseUrl; it usually ends in {target.provider.default_path}."
+    return base.ModelError, message, remedy, "path"
 
 
 def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
@@ -312,6 +325,7 @@ _BUILDERS: dict[_Kind, tuple[Callable[[Target, Failure, str], _Said], bool]] = {
     _Kind.FREE_TIER: (_free_tier, False),
     _Kind.BILLING: (_billing, False),
     _Kind.MODEL: (_model, False),
+    _Kind.NO_FIM: (_no_fim, False),
     _Kind.WORKSPACE: (_workspace, False),
     _Kind.PATH: (_path, False),
     _Kind.TOO_LONG: (_too_long, False),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LONGEST_PAUSE_S = 3600.0
+_FIRST_OWN_CODE = 1000
 _SEPARATORS = re.compile(r"[._\s-]+")
 
 
@@ -103,4 +104,6 @@ def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
 
 
 def _normal(word: object) -> str:
+    if isinstance(word, int) and not isinstance(word, bool) and word >= _FIRST_OWN_CODE:
+        return str(word)  # a number of the vendor's own, not the HTTP status once more
     return _SEPARATORS.sub("", word.lower()) if isinstance(word, str) else ""

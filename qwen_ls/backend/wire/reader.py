@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qwen_ls.backend.base import AnswerError
 from qwen_ls.backend.wire.answer import read_body, read_event, read_json
 from qwen_ls.backend.wire.failures import failure_in
+from qwen_ls.backend.wire.shapes import in_choices
 from qwen_ls.backend.wire.sse import EventDecoder, looks_like_events
 from qwen_ls.core.types import Chunk
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qwen_ls.backend.base import BackendError
+    from qwen_ls.backend.forms import Shape
     from qwen_ls.backend.wire.failures import Failure
     from qwen_ls.backend.wire.semantics import TextStream
     from qwen_ls.backend.wire.sse import Event
@@ -33,6 +35,7 @@ class AnswerReader:
         error_of: makes the exception for an error inside an answer.
         is_stream: whether the answer is labelled as an event stream.
         echoed_prefix: what the server repeats at the beginning of a whole body's text.
+        shape: where things are in its answers, if not in `choices`.
 
     Attributes:
         is_done: whether the stream has said that it is over; what follows is dropped.
@@ -46,12 +49,14 @@ class AnswerReader:
         *,
         is_stream: bool,
         echoed_prefix: str = "",
+        shape: Shape | None = None,
     ) -> None:
         self.is_done = False
         self.n_events = 0
         self._text = text
         self._error_of = error_of
         self._echoed_prefix = echoed_prefix
+        self._shape = shape
         self._events = EventDecoder() if is_stream else None
         self._body = bytearray()
         self._finish_reason: str | None = None
@@ -106,7 +111,7 @@ class AnswerReader:
             if event.is_done:
                 self.is_done = True
                 return
-            answer = read_json(event.data)
+            answer = in_choices(read_json(event.data), self._shape)
             if failure := failure_in(answer, status=event.status or 200):
                 raise self._error_of(failure)
             chunk = read_event(answer)
@@ -116,7 +121,7 @@ class AnswerReader:
                 yield Chunk(text)
 
     def _whole(self, body: bytes) -> Chunk:
-        answer = read_json(body)
+        answer = in_choices(read_json(body), self._shape)
         if failure := failure_in(answer):
             raise self._error_of(failure)
         return read_body(answer, echoed_prefix=self._echoed_prefix)

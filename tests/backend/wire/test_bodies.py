@@ -168,7 +168,7 @@ def test_extra_body_that_json_cannot_say_is_refused(value: object) -> None:
 
 
 def test_stops_of_user_prompt_and_model_are_joined_once_each() -> None:
-    target = target_of(provider="llama.cpp")
+    target = target_of(provider="llama.cpp", model="qwen2.5-coder")
     request = request_to(
         target, prompt=Prompt(target.strategy, "", "", "", ("\n\n", "<|im_end|>")), stop=("@", "@", "")
     )
