@@ -55,6 +55,9 @@ def accept(
         pytest.param("x = █", "  \n ", Reason.EMPTY, id="blank"),
         pytest.param("return █", " x", "return x█", id="blank-typed-already"),
         pytest.param("if a:\n    █", "    return 1", "if a:\n    return 1█", id="indent-typed-already"),
+        pytest.param(
+            "if a:\n    b()\n  █", "  c()", "if a:\n    b()\n    c()█", id="half-an-indent-is-gone-on-with"
+        ),
         pytest.param("if a:\n    █", " return 1", "if a:\n    return 1█", id="one-blank-too-many"),
         pytest.param("x = 1\ny = fo█", "x = 1\ny = foo()", "x = 1\ny = foo()█", id="echo-of-lines"),
         pytest.param("total = su█", "total = sum(xs)", "total = sum(xs)█", id="echo-of-the-line"),

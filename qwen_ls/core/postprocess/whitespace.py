@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import indent_of, with_eol
+from qwen_ls.core.text import indent_of, lines_of, width_of, with_eol
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -15,15 +15,25 @@ _TRAILING = re.compile(r"[ \t]+(?=[\r\n])")
 
 
 def drop_typed_indent(text: str, hole: Hole) -> str:
-    """Take off the indentation that the editor has typed already, where the answer repeats it."""
+    """Take off the indentation that the editor has typed already, where the answer repeats it.
+
+    Half an indentation is not repeated but gone on with.
+    """
     typed = hole.context.line_prefix
-    if typed and not typed.strip():
+    if typed and not typed.strip() and not _is_half(typed, hole.context.prefix):
         indent = indent_of(text)
         if indent.startswith(typed) and text[len(indent) :].strip():
             following = [line for line in text.split("\n")[1:] if line.strip()]
             if len(indent) == len(typed) or any(indent_of(line).startswith(indent) for line in following):
                 return text[len(typed) :]
     return text
+
+
+def _is_half(typed: str, prefix: str) -> bool:
+    """Whether blanks are no whole number of the document's indentations, as the lines above have them."""
+    above = prefix[: len(prefix) - len(typed)][-4000:]
+    widths = {width_of(indent_of(line)) for line in lines_of(above) if line.strip()} - {0}
+    return bool(widths) and width_of(typed) % min(widths) != 0
 
 
 def without_held_back(text: str, held_back: str) -> str:
