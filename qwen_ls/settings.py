@@ -75,7 +75,17 @@ class Settings:
         "Replaces the provider's address, as in https://host/v1; never read from a project's file.",
         url=True,
     )
+    protocol: str = option(
+        "openai",
+        "How DashScope is asked: `openai` (compatible mode) or `dashscope` (native API, partial mode only).",
+        choices=("openai", "dashscope"),
+    )
     model: str | None = option(None, "The model's id; by default the best known one for provider and region.")
+    models: Mapping[str, Mapping[str, Any]] = option(
+        {},
+        "Rows for models that qwen-ls does not know, or knows otherwise: an id to `strategies`, `layout`, "
+        "`thinking`, `contextTokens`, `maxOutputTokens`, `nativePath`, `vision`, `price`, `successor`.",
+    )
     strategy: str = option(
         "auto",
         "How the model is asked: `fim` (Completions API), `partial` (chat, partial mode), or what fits best.",

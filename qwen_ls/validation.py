@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.model_rows import check_rows
 from qwen_ls.settings import OPTIONS, camel, snake
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _table(spec: dataclasses.Field[Any], value: Any) -> Mapping[str, Any]:
         except ValueError:
             value = None
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        if spec.name == "models":
+            return types.MappingProxyType(check_rows(value))
         if "Any" in str(spec.type):
             return types.MappingProxyType(dict(value))
         if all(isinstance(part, str) and "\n" not in part and "\r" not in part for part in value.values()):
@@ -173,4 +176,5 @@ _COERCE: dict[str, Callable[[dataclasses.Field[Any], Any], Any]] = {
     "tuple[str, ...]": _strings,
     "Mapping[str, str]": _table,
     "Mapping[str, Any]": _table,
+    "Mapping[str, Mapping[str, Any]]": _table,
 }

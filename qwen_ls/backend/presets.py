@@ -21,6 +21,7 @@ _EMPTY: Mapping[str, Any] = types.MappingProxyType({})
 _FIM = Strategy.FIM
 _PARTIAL = Strategy.PARTIAL
 COMPATIBLE_PATH = "/compatible-mode/v1"
+NATIVE_PATH = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Provider:
     """Fields of the last assistant message that ask for its continuation."""
     partial_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     """Fields of the body that ask for the last message's continuation."""
+    partial_is_certain: bool = True
+    """Whether partial mode is known to work; an answer is continued only where it is."""
     echoes_prefix: bool = False
     """Whether an answer that is not streamed begins with the prefix it was to continue."""
     no_thinking: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
@@ -130,6 +133,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 key_env="OPENAI_API_KEY",
                 stop_max=4,
                 partial_message=_row(partial=True),
+                partial_is_certain=False,
             ),
             Provider(
                 name="vllm",

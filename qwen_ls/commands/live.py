@@ -61,6 +61,13 @@ class _Recorder:
     def target(self) -> Target:
         return self._backend.target
 
+    @property
+    def partial(self) -> Target | None:
+        return self._backend.partial
+
+    def forgo_fim(self) -> None:
+        self._backend.forgo_fim()
+
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         began_s, test = self._clock(), self._test
         test.streamed = request.stream

@@ -49,14 +49,14 @@ def _real_service(
     from functools import partial
 
     from qwen_ls.backend.connect import connect
-    from qwen_ls.backend.wire.semantics import SemanticsMemory
+    from qwen_ls.backend.memory import Memory
     from qwen_ls.report import Status
     from qwen_ls.service import CompletionService
 
     def preparing(text: str) -> None:
         on_status(Status("thinking", text) if text else service.status())
 
-    remembering = partial(connect, memory=SemanticsMemory(), on_status=preparing)
+    remembering = partial(connect, memory=Memory(), on_status=preparing)
     service = CompletionService(settings, connect=remembering, notify=notify, on_status=on_status)
     return service
 

@@ -51,7 +51,7 @@ def test_connecting_imports_no_http_library() -> None:
 
 def test_the_local_engine_gets_a_way_to_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("qwen_ls.local.backend")
-    module.LocalBackend = lambda settings, make_http: make_http  # type: ignore[attr-defined]
+    module.LocalBackend = lambda settings, make_http, on_status: make_http  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "qwen_ls.local.backend", module)
     make_http = connect(Settings(provider="local"), environ={})
     backend = make_http(LocalEndpoint("http://127.0.0.1:4711/v1", "random", "m"))  # type: ignore[operator]

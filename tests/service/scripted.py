@@ -56,12 +56,16 @@ class ScriptedBackend:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.partial = target.in_partial_mode()
         self.script: list[Any] = []
         self.requests: list[CompletionRequest] = []
         self.closed_early = 0
         self.live = 0
         self.closed = False
         self.release = asyncio.Event()
+
+    def forgo_fim(self) -> None:
+        self.target = self.partial
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         self.requests.append(request)
@@ -113,4 +117,5 @@ class Stage:
 
     def connect(self, settings: Settings) -> ScriptedBackend:
         self.backend.target = resolve(settings)
+        self.backend.partial = self.backend.target.in_partial_mode()
         return self.backend

@@ -1,4 +1,4 @@
-"""What both protocols' request bodies share: the parameters, the stop list, and how a body becomes bytes.
+"""What all request bodies share: the parameters, the stop list, and how a body becomes bytes.
 
 Pure. Parameters and ranges: DashScope's Completions API and chat references. What is not documented there
 (`suffix`, `n`, `echo`, `logprobs`, `user` …) is not sent.
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from qwen_ls.core.types import CompletionRequest
 
 
-def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
-    """The fields that `/completions` and `/chat/completions` have in common; what is None is left out."""
+def sampling(request: CompletionRequest, target: Target) -> dict[str, Any]:
+    """The fields that all protocols have in common; what is None is left out."""
     fields: dict[str, Any] = {
         "max_tokens": target.max_tokens(request.max_tokens),
         "temperature": request.temperature,
@@ -27,11 +27,17 @@ def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
         "presence_penalty": request.presence_penalty,
         "stop": list(stop_list(request, target)) or None,
     }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
+    """The fields that `/completions` and `/chat/completions` have in common."""
+    fields = sampling(request, target)
     if request.stream:
         fields["stream"] = True
         if target.provider.stream_options:
             fields["stream_options"] = {"include_usage": True}
-    return {name: value for name, value in fields.items() if value is not None}
+    return fields
 
 
 def stop_list(request: CompletionRequest, target: Target) -> tuple[str, ...]:

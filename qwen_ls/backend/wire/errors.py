@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.backend import base
 from qwen_ls.backend.plan import sentence, shown
+from qwen_ls.backend.presets import PLAN_KEY, dashscope_host
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class _Kind(enum.Enum):
     MODEL = enum.auto()
     WORKSPACE = enum.auto()
     PATH = enum.auto()
+    NATIVE_PATH = enum.auto()
     TOO_LONG = enum.auto()
     REQUEST = enum.auto()
     CONTENT = enum.auto()
@@ -184,9 +186,14 @@ def _classify(failure: Failure) -> _Kind:
         lowered = failure.message.lower()
         if "model not exist" in lowered:  # the native API's 400 for an unknown model
             return _Kind.MODEL
+        if "url error" in lowered:  # the native API's 400 for the path of the other kind of model
+            return _Kind.NATIVE_PATH
         return _Kind.TOO_LONG if "input length" in lowered else _Kind.REQUEST
     return _Kind.UNKNOWN
 
+
+WRONG_NATIVE_PATH = "native path"
+"""The cause of the error that says: this model is bound to the native API's other path."""
 
 _Said = tuple[type[base.BackendError], str, str, str]
 """Type, message, remedy, cause."""
@@ -199,12 +206,15 @@ def _key(target: Target, failure: Failure, key_source: str) -> _Said:
     remedy = "Check the key."
     if target.region:
         remedy = f"Check the key; a key works in one region only, and region is set to {target.region}."
+    if (known := dashscope_host(target.host)) and known.is_plan:
+        remedy = f"Check the key; this host takes a plan's own keys only, which begin with {PLAN_KEY}."
     return base.AuthenticationError, f"{_who(target)} refused the key from the {key_source}", remedy, ""
 
 
 def _access(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"{_who(target)} does not let this key use the model {shown(target.model)}"
-    remedy = "It may be retired, or not enabled in the workspace: set model to another one, or enable it."
+    remedy = "It may be retired, or not enabled in the workspace: "
+    remedy += f"set model to {_instead(target)}, or enable it."
     return base.AccessError, message, remedy, f"access {target.model}"
 
 
@@ -221,10 +231,12 @@ def _billing(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _model(target: Target, failure: Failure, key_source: str) -> _Said:
     by = "the Completions API" if target.strategy is Strategy.FIM else "chat completions"
+    if target.native is not None:
+        by = "its native API"
     message = f"{_who(target)} has no model {shown(target.model)} for {by}"
-    remedy = "Set model to one that it serves, or leave it out for the default."
+    remedy = f"Set model to {_instead(target)}, or leave it out for the default."
     if target.strategy is Strategy.FIM:
-        remedy = "Set model to one that it serves, or strategy to partial."
+        remedy = f"Set model to {_instead(target)}, or strategy to partial."
     return base.ModelError, message, remedy, f"model {target.model}"
 
 
@@ -240,6 +252,12 @@ def _workspace(target: Target, failure: Failure, key_source: str) -> _Said:
 def _path(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"There is no such service at {target.url} (HTTP {failure.status})"
     return base.ModelError, message, "Check baseUrl; it usually ends in /v1.", "path"
+
+
+def _native_path(target: Target, failure: Failure, key_source: str) -> _Said:
+    message = f"{_who(target)} does not have the model {shown(target.model)} at {target.url}"
+    remedy = "Set protocol to openai, or nativePath in the model's row in models."
+    return base.RequestError, message, remedy, WRONG_NATIVE_PATH
 
 
 def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
@@ -292,6 +310,17 @@ def _rate_limit(
     )
 
 
+def _instead(target: Target) -> str:
+    """What to set model to: the successor, the default where that is another one, or what there is."""
+    defaults = target.provider.default_models
+    default = defaults.get(target.region, "") or defaults.get("", "")
+    if target.row.successor:
+        return f"its successor {target.row.successor}"
+    if target.provider.regions and default != target.model:
+        return f"one that is served, as {default} is"
+    return "another one"
+
+
 def _who(target: Target) -> str:
     return f"{target.provider.title} at {target.host}" if target.host else target.provider.title
 
@@ -308,6 +337,7 @@ _BUILDERS: dict[_Kind, tuple[Callable[[Target, Failure, str], _Said], bool]] = {
     _Kind.MODEL: (_model, False),
     _Kind.WORKSPACE: (_workspace, False),
     _Kind.PATH: (_path, False),
+    _Kind.NATIVE_PATH: (_native_path, False),
     _Kind.TOO_LONG: (_too_long, False),
     _Kind.REQUEST: (_request, False),
     _Kind.CONTENT: (_content, False),
