@@ -90,7 +90,8 @@ class Endpoint:
         elif error.action is Action.COOL_DOWN:
             wish_s = error.retry_after_s if isinstance(error, RateLimitError) else None
             self._breaker.cool_down(str(error), self._clock(), wish_s)
-        self._tell(error)
+        level = Level.ERROR if error.action is Action.STOP else Level.WARNING
+        self.tell(Notice(level, error.cause, str(error)))
         reason = Reason.NOT_CONFIGURED if isinstance(error, ConfigurationError) else Reason.BACKEND
         return Skip(reason, str(error))
 
@@ -112,12 +113,12 @@ class Endpoint:
             await _close(backend)
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _tell(self, error: BackendError) -> None:
+    def tell(self, notice: Notice) -> None:
+        """Tell the user, unless this very cause has been told lately."""
         now_s = self._clock()
-        if now_s - self._told.get(error.cause, float("-inf")) >= TELL_AGAIN_S:
-            self._told[error.cause] = now_s
-            level = Level.ERROR if error.action is Action.STOP else Level.WARNING
-            self._notify(Notice(level, error.cause, str(error)))
+        if now_s - self._told.get(notice.cause, float("-inf")) >= TELL_AGAIN_S:
+            self._told[notice.cause] = now_s
+            self._notify(notice)
 
 
 async def _close(connecting: asyncio.Task[Backend]) -> None:

@@ -163,7 +163,7 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion:
-            answer = await ask_model(backend, context, ask, self.settings, report)
+            answer = await ask_model(backend, context, ask, self.settings, report, self._endpoint.tell)
             self._endpoint.succeeded()
             self._cache.file(key, answer)
             if answer.usage:

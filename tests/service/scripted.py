@@ -81,7 +81,8 @@ class ScriptedBackend:
                     await self.release.wait()
                 else:
                     yield piece if isinstance(piece, Chunk) else Chunk(piece)
-            yield Chunk("", "stop")
+            if not (isinstance(pieces[-1], Chunk) and pieces[-1].finish_reason):
+                yield Chunk("", "stop")
             ended = True
         finally:
             self.live -= 1

@@ -234,7 +234,7 @@ def _model(target: Target, failure: Failure, key_source: str) -> _Said:
     if target.native is not None:
         by = "its native API"
     message = f"{_who(target)} has no model {shown(target.model)} for {by}"
-    remedy = f"Set model to {_instead(target)}, or leave it out for the default."
+    remedy = f"Set model to {_instead(target)}."
     if target.strategy is Strategy.FIM:
         remedy = f"Set model to {_instead(target)}, or strategy to partial."
     return base.ModelError, message, remedy, f"model {target.model}"
@@ -316,9 +316,9 @@ def _instead(target: Target) -> str:
     default = defaults.get(target.region, "") or defaults.get("", "")
     if target.row.successor:
         return f"its successor {target.row.successor}"
-    if target.provider.regions and default != target.model:
-        return f"one that is served, as {default} is"
-    return "another one"
+    if default == target.model:
+        return "another one"
+    return f"one that is served, as {default} is" if target.provider.regions else "one that it serves"
 
 
 def _who(target: Target) -> str:

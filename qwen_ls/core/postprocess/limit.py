@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.text import has_open_bracket, indent_of, lines_of, width_of
+from qwen_ls.core.tokens import cut
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
@@ -16,6 +17,8 @@ _CONTINUES_BLOCK = re.compile(
 )
 
 
+CUT = frozenset({"length", "deadline"})
+"""The finish reasons of an answer that would go on: the token limit, and our own clock."""
 _PROSE = {"markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git-commit", "text", "tex"}
 
 
@@ -25,8 +28,8 @@ def _is_prose(hole: Hole) -> bool:
 
 
 def drop_broken_line(text: str, hole: Hole) -> str:
-    """Drop the last line of an answer that the token limit has cut, if it is not the only one."""
-    if hole.finish_reason != "length" or not hole.ask.multiline:
+    """Drop the last line of an answer that a limit has cut, if it is not the only one."""
+    if hole.finish_reason not in CUT or not hole.ask.multiline:
         return text
     head, newline, _ = text.rstrip("\r\n").rpartition("\n")
     return head + newline if head.strip() else text
@@ -119,3 +122,16 @@ def is_complete(text: str, hole: Hole) -> bool:
     if _is_prose(hole):
         return False
     return scope(hole.context.line_prefix, hole.context.suffix, whole) < len(whole)
+
+
+def is_broken_off(text: str, hole: Hole) -> bool:
+    """Whether the token limit has cut an answer of several lines inside a statement that would be shown.
+
+    Between statements it is cut well: outside of brackets, after a line end. What is no text of the document
+    any more (a special token and what follows it) is not worth going on with.
+    """
+    if hole.finish_reason != "length" or not hole.ask.multiline or not text.strip():
+        return False
+    if cut(text) != text or is_complete(text, hole) or stop_at_dedent(text, hole) != text:
+        return False
+    return not text.endswith(("\n", "\r")) or has_open_bracket(text)

@@ -249,7 +249,7 @@ def test_a_plans_host_wants_a_plans_key() -> None:
         ),
         pytest.param(403, "access_denied", {}, "another one", id="the default itself"),
         pytest.param(
-            404, "model_not_found", {"provider": "vllm", "model": "m"}, "another one", id="anybody's server"
+            404, "model_not_found", {"provider": "vllm", "model": "m"}, "it serves", id="anybody's server"
         ),
     ],
 )
