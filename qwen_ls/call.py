@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AccessError, BackendError, DeadlineError, ModelError
 from qwen_ls.core import postprocess
+from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
 from qwen_ls.core.postprocess.whitespace import without_held_back
-from qwen_ls.core.prompt import build_prompt
+from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.text import current_line_before
 from qwen_ls.core.types import (
     CompletionContext,
@@ -24,10 +25,12 @@ from qwen_ls.core.types import (
     Strategy,
     Usage,
 )
+from qwen_ls.images import load_image
 from qwen_ls.report import Level, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
+    from pathlib import Path
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
@@ -93,12 +96,26 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one call is made from; `ask` says how much, `report` hears how it goes."""
+    """What one call is made from."""
 
     context: CompletionContext
     ask: Ask
+    """How much is asked for."""
     settings: Settings
     report: Report
+    """Hears how it goes."""
+    roots: tuple[Path, ...] = ()
+    """The workspace's folders: an image may come from there."""
+    image: str | None = None
+
+    async def seeing(self, target: Target) -> Question:
+        """The question with the image at the cursor, where images are on and the model sees."""
+        if not (self.settings.images and target.sees and (address := find_image(self.context))):
+            return self
+        uri, exclude = self.context.document.uri, self.settings.exclude
+        image = await asyncio.to_thread(load_image, address, uri, self.roots, exclude)
+        self.report.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
+        return replace(self, image=image)
 
     def request(self, target: Target) -> CompletionRequest:
         """The request for a target: its strategy decides what the prompt looks like."""
@@ -109,6 +126,8 @@ class Question:
             tokens=max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS),
             stop=target.stop,
         )
+        if self.image and target.sees:
+            prompt = with_image(prompt, self.image)
         max_tokens = target.max_tokens(self.ask.max_tokens)
         return build_request(self.settings, target.model, prompt, max_tokens)
 
@@ -120,12 +139,7 @@ class Question:
 
 
 async def ask_model(
-    backend: Backend,
-    context: CompletionContext,
-    ask: Ask,
-    settings: Settings,
-    report: Report,
-    tell: Callable[[Notice], None] = lambda notice: None,
+    backend: Backend, question: Question, tell: Callable[[Notice], None] = lambda notice: None
 ) -> RawCompletion:
     """Call the endpoint, cut the stream as soon as it holds what will be shown, clean the answer.
 
@@ -134,8 +148,9 @@ async def ask_model(
     Raises:
         BackendError: the call failed.
     """
-    question = Question(context, ask, settings, report)
     target = backend.target
+    question = await question.seeing(target)
+    context, ask, report = question.context, question.ask, question.report
     try:
         raw = await _read(backend, question.request(target), Hole(context, ask, target.strategy), report)
     except (AccessError, ModelError) as refusal:
@@ -163,6 +178,7 @@ async def _without_fim(
     target, settings = backend.partial, question.settings
     if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
         raise refusal
+    question = await question.seeing(target)
     hole = Hole(question.context, question.ask, target.strategy)
     try:
         raw = await _read(backend, question.request(target), hole, question.report)

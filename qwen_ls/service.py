@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
-from qwen_ls.call import Call, ask_model
+from qwen_ls.call import Call, Question, ask_model
 from qwen_ls.core import postprocess
 from qwen_ls.core.cache import Candidate, CompletionCache
 from qwen_ls.core.context import build_context
@@ -34,6 +34,7 @@ from qwen_ls.report import Notice, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
+    from pathlib import Path
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.settings import Settings
@@ -69,6 +70,8 @@ class CompletionService:
             new_id: makes the ids of completions.
         """
         self.settings = settings
+        self.roots: tuple[Path, ...] = ()
+        """The workspace's folders; images may be sent from there."""
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
         numbers = itertools.count(1)
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
@@ -163,7 +166,8 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion:
-            answer = await ask_model(backend, context, ask, self.settings, report, self._endpoint.tell)
+            question = Question(context, ask, self.settings, report, self.roots)
+            answer = await ask_model(backend, question, self._endpoint.tell)
             self._endpoint.succeeded()
             self._cache.file(key, answer)
             if answer.usage:

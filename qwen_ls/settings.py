@@ -153,6 +153,11 @@ class Settings:
     languages: tuple[str, ...] = option(
         (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True
     )
+    images: bool = option(
+        False,
+        "Whether a completion at an image in Markdown, HTML, reStructuredText, LaTeX or AsciiDoc sends that "
+        "image, to a model that sees.",
+    )
     exclude: tuple[str, ...] = option(
         (), "Globs of files never read or sent, beside the built-in deny list.", project=True
     )

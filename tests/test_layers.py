@@ -33,6 +33,8 @@ FORBIDDEN = {
     "service.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "qwen_ls.commands"},
     "call.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
     "endpoint.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
+    "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},
     "settings.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "sources.py": LSP | {"httpx", "asyncio", "socket"},

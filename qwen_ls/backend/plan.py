@@ -81,6 +81,11 @@ class Target:
         """The longest a call may take: as set, or as long as the provider may need."""
         return settings.timeout_ms or self.provider.timeout_ms
 
+    @property
+    def sees(self) -> bool:
+        """Whether a prompt may show images."""
+        return self.row.vision and self.strategy is Strategy.PARTIAL
+
     def in_partial_mode(self) -> Target | None:
         """The same endpoint and model, asked in partial mode; None where that cannot work."""
         offered = Strategy.PARTIAL in self.row.strategies and Strategy.PARTIAL in self.provider.strategies
@@ -300,6 +305,8 @@ def _notes(settings: Settings, model: str, row: Model, region: Region | None) ->
     notes = []
     if settings.protocol == "dashscope" and region is None:
         notes.append("protocol is for DashScope only; this server is asked in the compatible protocol.")
+    if settings.images and not row.vision:
+        notes.append(f"images is on, but {shown(model)} does not see any; qwen3-vl-flash does.")
     if row.leaving:
         notes.append(
             f"{shown(model)} was announced to end about {row.leaving}; its successor is {row.successor}."
