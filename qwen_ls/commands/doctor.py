@@ -198,6 +198,9 @@ def _live(test: LiveTest) -> Iterator[Finding]:
     if test.error is not None:
         yield _failure("call", test.error)
         return
+    if test.refused is not None:
+        said = f"{test.refused.message.rstrip('.')}; partial mode answers instead"
+        yield Finding(Mark.DOUBTFUL, "strategy", said, "Set strategy to partial to skip the attempt.")
     if test.first_token_ms is None:
         remedy = "Try another model or strategy."
         yield Finding(Mark.BAD, "call", "the model answered with nothing", remedy, EXIT_ENDPOINT)

@@ -31,6 +31,8 @@ class LiveTest:
     text: str = ""
     """What an editor would have shown."""
     error: BackendError | None = None
+    refused: BackendError | None = None
+    """Why the model was not asked to fill in the middle, where partial mode has answered instead."""
     first_token_ms: float | None = None
     total_ms: float = 0.0
     n_chunks: int = 0
@@ -66,6 +68,7 @@ class _Recorder:
         return self._backend.partial
 
     def forgo_fim(self) -> None:
+        self._test.refused, self._test.error = self._test.error, None
         self._backend.forgo_fim()
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:

@@ -14,7 +14,7 @@ from qwen_ls.core.types import Prompt, Strategy, Usage
 from qwen_ls.settings import Settings
 from tests.fake_dashscope import Behaviour, FakeDashScope, Reply
 
-from .asking import PREFIX, ask
+from .asking import PREFIX, ask, request_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -83,6 +83,17 @@ async def test_streams_of_every_kind(fake, made, finish_chunk, quirk) -> None:
 async def test_a_compatible_address_is_understood(fake: FakeDashScope, made: Connect) -> None:
     assert (await ask(made(base_url=fake.compat_url))).text == ANSWER
     assert fake.requests[0].path == TEXT
+
+
+async def test_an_answer_that_is_cut_short_has_been_counted(fake: FakeDashScope, made: Connect) -> None:
+    fake.behaviour = Behaviour(hold_after=2)
+    backend = made()
+    stream = backend.stream(request_to(backend.target))
+    first = await anext(stream)
+    assert first.usage is not None
+    assert first.usage.prompt_tokens > 0
+    assert first.usage.completion_tokens > 0
+    await stream.aclose()
 
 
 async def test_cached_tokens_are_counted(fake: FakeDashScope, made: Connect) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.fake_dashscope import FakeDashScope
+from tests.fake_dashscope import FakeDashScope, Reply
 
 KEY = "sk-test"
 
@@ -187,6 +187,20 @@ def test_doctor_doubts_a_strange_answer(qwen_ls, fake):
     done = qwen_ls("doctor", "--json")
     assert done.returncode == 0
     assert findings(done)["answer"]["mark"] == "doubtful"
+
+
+def test_doctor_says_that_partial_mode_has_to_answer(qwen_ls, fake):
+    fake.script.append(Reply(fault="model_not_supported"))
+    done = qwen_ls("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "partial mode answers instead" in done.stdout
+    assert "→ Set strategy to partial" in done.stdout
+
+
+def test_doctor_asks_the_native_api(qwen_ls, fake):
+    done = qwen_ls("doctor", "--set", "protocol=dashscope")
+    assert done.returncode == 0, done.stdout
+    assert fake.requests[-1].path == "/api/v1/services/aigc/text-generation/generation"
 
 
 def test_doctor_without_a_key_says_what_to_do(qwen_ls):
