@@ -106,6 +106,8 @@ class Question:
     """Hears how it goes."""
     roots: tuple[Path, ...] = ()
     """The workspace's folders: an image may come from there."""
+    paused: Callable[[], object] = lambda: None
+    """Whether calls have to wait: then no second one is made."""
     image: str | None = None
 
     async def seeing(self, target: Target) -> Question:
@@ -148,8 +150,8 @@ async def ask_model(
     Raises:
         BackendError: the call failed.
     """
-    target = backend.target
-    question = await question.seeing(target)
+    question = await question.seeing(backend.target)
+    target = backend.target  # from here to the call nothing waits: another call may change it
     context, ask, report = question.context, question.ask, question.report
     try:
         raw = await _read(backend, question.request(target), Hole(context, ask, target.strategy), report)
@@ -179,6 +181,8 @@ async def _without_fim(
     if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
         raise refusal
     question = await question.seeing(target)
+    if question.paused():
+        raise refusal
     hole = Hole(question.context, question.ask, target.strategy)
     try:
         raw = await _read(backend, question.request(target), hole, question.report)
@@ -204,7 +208,7 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         return raw
     for n in range(1, CONTINUATIONS + 1):
         hole = Hole(question.context, question.ask, target.strategy, raw.finish_reason)
-        if not is_broken_off(raw.text, hole):
+        if not is_broken_off(raw.text, hole) or question.paused():
             break
         rest_of = question.after(raw.text)
         try:

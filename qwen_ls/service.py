@@ -166,7 +166,7 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion:
-            question = Question(context, ask, self.settings, report, self.roots)
+            question = Question(context, ask, self.settings, report, self.roots, self._endpoint.pause)
             answer = await ask_model(backend, question, self._endpoint.tell)
             self._endpoint.succeeded()
             self._cache.file(key, answer)

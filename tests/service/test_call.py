@@ -16,8 +16,8 @@ from qwen_ls.service import CompletionService
 from qwen_ls.settings import Settings
 from tests.fake_dashscope import Behaviour, FakeDashScope, Reply
 from tests.marked import marked
-from tests.service.scripted import Stage
-from tests.service.test_service import ask
+from tests.service.scripted import WAIT, Stage
+from tests.service.test_service import ask, start, until
 
 FIM, PARTIAL = Strategy.FIM, Strategy.PARTIAL
 BLOCK = "def total(xs):\n    █"
@@ -121,6 +121,20 @@ async def test_a_continuation_that_fails_leaves_what_there_was(stage: Stage, err
     assert isinstance(shown, Completion)
     assert shown.text == "n = 0"
     assert not stage.notices
+
+
+async def test_while_calls_have_to_wait_no_second_one_is_made(stage: Stage) -> None:
+    """Another document's call has met a limit meanwhile."""
+    stage.backend.script = [["n = 0\n    return sum(", WAIT, CUT], RateLimitError("Too many")]
+    task = start(stage, BLOCK, TriggerKind.INVOKED)
+    await until(lambda: stage.backend.live)
+    await stage.service.complete(*marked("x = █", uri="file:///p/b.py"), TriggerKind.INVOKED)
+    assert stage.service.status().kind == "limited"
+    stage.backend.release.set()
+    shown = await task
+    assert isinstance(shown, Completion)
+    assert shown.text == "n = 0"
+    assert len(stage.backend.requests) == 2
 
 
 async def test_a_continuation_that_greets_again_is_unwrapped(stage: Stage) -> None:
