@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
+from qwen_ls.backend.base import AccessError, AnswerError, BackendError, DeadlineError, ModelError
 from qwen_ls.books import Received
 from qwen_ls.core import postprocess
+from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_complete
+from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
 from qwen_ls.core.postprocess.whitespace import without_held_back
-from qwen_ls.core.prompt import build_prompt
-from qwen_ls.core.types import CompletionContext, CompletionRequest, Prompt, RawCompletion, Reason, Skip
+from qwen_ls.core.prompt import build_prompt, with_image
+from qwen_ls.core.text import current_line_before
+from qwen_ls.core.types import (
+    CompletionContext,
+    CompletionRequest,
+    Prompt,
+    RawCompletion,
+    Reason,
+    Skip,
+    Strategy,
+    Usage,
+)
+from qwen_ls.images import load_image
+from qwen_ls.report import Level, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
+    from pathlib import Path
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.backend.plan import Target
     from qwen_ls.books import Books
     from qwen_ls.core.trigger import Ask
     from qwen_ls.report import Report
     from qwen_ls.settings import Settings
 
 LEAST_PROMPT_TOKENS = 64
+CONTINUATIONS = 2
+"""How often an answer that the token limit has cut is continued, at most."""
 
 
 class Call:
@@ -86,30 +104,147 @@ class Call:
         await asyncio.wait({self._task})
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one call is made from."""
+
+    context: CompletionContext
+    ask: Ask
+    """How much is asked for."""
+    settings: Settings
+    report: Report
+    """Hears how it goes."""
+    books: Books
+    """Grant each call, and hear what it used."""
+    roots: tuple[Path, ...] = ()
+    """The workspace's folders: an image may come from there."""
+    paused: Callable[[], object] = lambda: None
+    """Whether calls have to wait: then no second one is made."""
+    image: str | None = None
+
+    async def seeing(self, target: Target) -> Question:
+        """The question with the image at the cursor, where images are on and the model sees."""
+        if not (self.settings.images and target.sees and (address := find_image(self.context))):
+            return self
+        uri, exclude = self.context.document.uri, self.settings.exclude
+        image = await asyncio.to_thread(load_image, address, uri, self.roots, exclude)
+        self.report.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
+        return replace(self, image=image)
+
+    def request(self, target: Target) -> CompletionRequest:
+        """The request for a target: its strategy decides what the prompt looks like."""
+        prompt = build_prompt(
+            self.context,
+            strategy=target.strategy,
+            layout=target.layout,
+            template=target.template,
+            tokens=max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS),
+            stop=target.stop,
+        )
+        if self.image and target.sees:
+            prompt = with_image(prompt, self.image)
+        max_tokens = target.max_tokens(self.ask.max_tokens)
+        return build_request(self.settings, target.model, prompt, max_tokens)
+
+    def after(self, text: str) -> Question:
+        """The question that is left once the model has said this."""
+        prefix = self.context.prefix + text
+        context = replace(self.context, prefix=prefix, line_prefix=current_line_before(prefix))
+        return replace(self, context=context)
+
+
 async def ask_model(
-    backend: Backend, context: CompletionContext, ask: Ask, settings: Settings, report: Report, books: Books
+    backend: Backend, question: Question, tell: Callable[[Notice], None] = lambda notice: None
 ) -> RawCompletion:
     """Call the endpoint, cut the stream as soon as it holds what will be shown, clean the answer.
+
+    Where FIM is refused, partial mode is asked; an answer that was cut inside a statement is continued.
 
     Raises:
         BackendError: the call failed.
     """
-    target = backend.target
-    prompt = build_prompt(
-        context,
-        strategy=target.strategy,
-        layout=target.layout,
-        template=target.template,
-        tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
-        stop=target.stop,
-    )
-    request = build_request(settings, target.model, prompt, target.max_tokens(ask.max_tokens))
-    raw = await _booked(backend, request, Hole(context, ask, target.strategy), report, books)
+    question = await question.seeing(backend.target)
+    target = backend.target  # what the prompt is made for; another call may change the backend's
+    context, ask, report = question.context, question.ask, question.report
+    try:
+        raw = await _booked(backend, target, question, Hole(context, ask, target.strategy))
+    except (AccessError, ModelError) as refusal:
+        raw = await _without_fim(backend, target, question, refusal, tell)
+        target = backend.target
+    raw = await _continued(backend, raw, question)
     report.usage(raw.usage)
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
-    answer = before_stop(raw.text, settings.stop)
-    text = postprocess.run(postprocess.BEFORE_CACHE, answer, hole, report.steps)
+    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
     return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
+
+
+async def _without_fim(
+    backend: Backend,
+    refused: Target,
+    question: Question,
+    refusal: AccessError | ModelError,
+    tell: Callable[[Notice], None],
+) -> RawCompletion:
+    """Ask in partial mode what the endpoint has refused to fill in, and stay with it if it answers.
+
+    Raises:
+        BackendError: the refusal, where partial mode cannot be asked or is refused as well; or another one.
+    """
+    target, settings = backend.partial, question.settings
+    if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
+        raise refusal
+    question = await question.seeing(target)
+    if question.paused():
+        raise refusal
+    hole = Hole(question.context, question.ask, target.strategy)
+    try:
+        raw = await _booked(backend, target, question, hole)
+    except (AccessError, ModelError):
+        raise refusal from None
+    backend.forgo_fim()
+    question.report.target(target)
+    text = (
+        f"{refusal.message.rstrip('.')}: it is asked in partial mode from now on. "
+        "Set strategy to partial to skip the attempt."
+    )
+    tell(Notice(Level.INFO, f"no fim {target.model}", text))
+    return raw
+
+
+async def _continued(backend: Backend, raw: RawCompletion, question: Question) -> RawCompletion:
+    """Go on, by partial mode, with an answer that the token limit has cut inside a statement.
+
+    A continuation that fails leaves the answer as it is: the next call will say what is wrong.
+    """
+    target = backend.partial
+    if target is None or not target.provider.partial_is_certain:
+        return raw
+    for n in range(1, CONTINUATIONS + 1):
+        hole = Hole(question.context, question.ask, target.strategy, raw.finish_reason)
+        if not is_broken_off(raw.text, hole) or question.paused():
+            break
+        rest_of = question.after(raw.text)
+        try:
+            more = await _booked(backend, target, rest_of, hole, said=raw.text)
+        except BackendError:
+            break
+        question.report.facts["continued"] = n
+        rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
+        text = raw.text + (rest if isinstance(rest, str) else "")
+        raw = RawCompletion(text, more.finish_reason, total(raw.usage, more.usage))
+        raw = _stopped(raw, question.settings.stop)
+    return raw
+
+
+def total(one: Usage | None, other: Usage | None) -> Usage | None:
+    """What two calls have used together."""
+    if one is None or other is None:
+        return one or other
+    return Usage(
+        one.prompt_tokens + other.prompt_tokens,
+        one.completion_tokens + other.completion_tokens,
+        one.cached_tokens + other.cached_tokens,
+    )
 
 
 def build_request(settings: Settings, model: str, prompt: Prompt, max_tokens: int) -> CompletionRequest:
@@ -132,25 +267,41 @@ def before_stop(text: str, stop: tuple[str, ...]) -> str:
     return text[: min((text.find(mark) for mark in stop if mark and mark in text), default=len(text))]
 
 
+def _stopped(raw: RawCompletion, stop: tuple[str, ...]) -> RawCompletion:
+    """The answer before the first of the user's stop strings; what they end was not cut."""
+    text = before_stop(raw.text, stop)
+    return raw if text == raw.text else RawCompletion(text, "stop", raw.usage)
+
+
 async def _booked(
-    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, books: Books
+    backend: Backend, target: Target, question: Question, hole: Hole, *, said: str = ""
 ) -> RawCompletion:
     """Make one call within the limits, and book what it used, however it ends: each call goes this way.
 
     Raises:
         BackendError: the call failed, or a limit does not allow it.
     """
-    ticket, received = await books.admit(backend.target, request), Received()
+    request = question.request(target)
+    ticket, received = await question.books.admit(target, request), Received()
     try:
-        return await _read(backend, request, hole, report, received)
+        raw = await _read(backend, request, hole, question.report, received, said=said)
     finally:
-        books.settle(ticket, received)
+        question.books.settle(ticket, received)
+    return _stopped(raw, question.settings.stop)
 
 
 async def _read(
-    backend: Backend, request: CompletionRequest, hole: Hole, report: Report, received: Received
+    backend: Backend,
+    request: CompletionRequest,
+    hole: Hole,
+    report: Report,
+    received: Received,
+    *,
+    said: str = "",
 ) -> RawCompletion:
-    """Read the stream until it ends or holds enough; `received` has what came, however it ends.
+    """Read the stream until it ends or holds enough, together with what was said before it.
+
+    `received` has what came, however it ends.
 
     A time-out after whole lines have come is an answer that was cut, not a failure.
     """
@@ -159,7 +310,7 @@ async def _read(
     try:
         async with contextlib.aclosing(backend.stream(request)) as chunks:
             async for chunk in chunks:
-                if chunk.text and not text:
+                if chunk.text and not text and not said:
                     report.mark("first token")
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
@@ -168,13 +319,13 @@ async def _read(
                 if (
                     "\n" in chunk.text
                     and finish_reason is None
-                    and is_complete(without_held_back(text, held_back), hole)
+                    and is_complete(said + without_held_back(text, held_back), hole)
                 ):
                     break
     except DeadlineError:
         if "\n" not in text.strip():
             raise
-        finish_reason = "length"
+        finish_reason = "deadline"
     except BackendError as error:
         received.refused = not isinstance(error, AnswerError)
         raise

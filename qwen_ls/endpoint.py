@@ -122,7 +122,8 @@ class Endpoint:
             self._breaker.cool_down(error.cause, str(error), now_s, error.retry_after_s)
             wall_s = self._wall()
             self._until = clock_time(wall_s + self._breaker.remaining_s(now_s), wall_s)
-        self._tell(error)
+        level = Level.ERROR if error.action is Action.STOP else Level.WARNING
+        self.tell(Notice(level, error.cause, str(error)))
         return Skip(_reason(error), str(error))
 
     def reconfigure(self, settings: Settings) -> None:
@@ -145,11 +146,11 @@ class Endpoint:
             connecting.cancel()
         await asyncio.gather(*closing, return_exceptions=True)
 
-    def _tell(self, error: BackendError) -> None:
-        if error.cause not in self._told:
-            self._told[error.cause] = self._clock()
-            level = Level.ERROR if error.action is Action.STOP else Level.WARNING
-            self._notify(Notice(level, error.cause, str(error)))
+    def tell(self, notice: Notice) -> None:
+        """Tell the user, unless this very cause has been told and was not mended since."""
+        if notice.cause not in self._told:
+            self._told[notice.cause] = self._clock()
+            self._notify(notice)
 
 
 def _reason(error: BackendError) -> Reason:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
-from qwen_ls.call import Call, ask_model
+from qwen_ls.call import Call, Question, ask_model
 from qwen_ls.core import postprocess
 from qwen_ls.core.cache import Candidate, CompletionCache
 from qwen_ls.core.context import build_context
@@ -81,6 +81,8 @@ class CompletionService:
             random: a number from 0 to 1, for the length of pauses.
         """
         self.settings = settings
+        self.roots: tuple[Path, ...] = ()
+        """The workspace's folders; images may be sent from there."""
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
         numbers = itertools.count(1)
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
@@ -185,8 +187,9 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion | Skip:
+            question = Question(context, ask, self.settings, report, self._books, self.roots, self._pause)
             try:
-                answer = await ask_model(backend, context, ask, self.settings, report, self._books)
+                answer = await ask_model(backend, question, self._endpoint.tell)
             except BackendError as error:
                 return self._endpoint.failed(error)
             self._endpoint.succeeded()

@@ -116,7 +116,17 @@ class Settings:
         "Replaces the provider's address, as in https://host/v1; never read from a project's file.",
         url=True,
     )
+    protocol: str = option(
+        "openai",
+        "How DashScope is asked: `openai` (compatible mode) or `dashscope` (native API, partial mode only).",
+        choices=("openai", "dashscope"),
+    )
     model: str | None = option(None, "The model's id; by default the best known one for provider and region.")
+    models: Mapping[str, Mapping[str, Any]] = option(
+        {},
+        "Rows for models that qwen-ls does not know, or knows otherwise: an id to `strategies`, `layout`, "
+        "`thinking`, `contextTokens`, `maxOutputTokens`, `nativePath`, `vision`, `price`, `successor`.",
+    )
     strategy: str = option(
         "auto",
         "How the model is asked: `fim` (Completions API), `partial` (chat, partial mode), or what fits best.",
@@ -194,6 +204,11 @@ class Settings:
     )
     languages: tuple[str, ...] = option(
         (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True
+    )
+    images: bool = option(
+        False,
+        "Whether a completion at an image in Markdown, HTML, reStructuredText, LaTeX or AsciiDoc sends that "
+        "image, to a model that sees.",
     )
     exclude: tuple[str, ...] = option(
         (), "Globs of files never read or sent, beside the built-in deny list.", project=True

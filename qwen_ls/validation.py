@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.model_rows import check_rows
 from qwen_ls.settings import OPTIONS, camel, snake
 
 if TYPE_CHECKING:
@@ -209,6 +210,8 @@ def _as_table(value: Any) -> Mapping[str, Any] | None:
 def _table(spec: dataclasses.Field[Any], given: Any) -> Mapping[str, Any]:
     value = _as_table(given)
     if value is not None and not spec.metadata["parts"]:
+        if spec.name == "models":
+            return types.MappingProxyType(check_rows(value))
         if "Any" in str(spec.type):
             return types.MappingProxyType(dict(value))
         if all(isinstance(part, str) and "\n" not in part and "\r" not in part for part in value.values()):
@@ -228,4 +231,5 @@ _COERCE: dict[str, Callable[[dataclasses.Field[Any], Any], Any]] = {
     "Mapping[str, str]": _table,
     "Mapping[str, float]": _table,
     "Mapping[str, Any]": _table,
+    "Mapping[str, Mapping[str, Any]]": _table,
 }

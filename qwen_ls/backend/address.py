@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from qwen_ls.backend.base import ConfigurationError
-from qwen_ls.backend.presets import COMPATIBLE_PATH, dashscope_host
+from qwen_ls.backend.presets import COMPATIBLE_PATH, NATIVE_PATH, dashscope_host
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Paths of single operations that are pasted from examples and documents.
@@ -78,6 +78,11 @@ def read_address(text: str, *, default_path: str = "/v1") -> Address:
         netloc = f"{netloc}:{port}"
     path = _read_path(parts.path, host, default_path)
     return Address(f"{parts.scheme}://{netloc}{path}", parts.scheme, host)
+
+
+def native_address(address: Address) -> Address:
+    """DashScope's native API beside its compatible mode, at the same host; other paths stay as they are."""
+    return replace(address, url=re.sub(f"{re.escape(COMPATIBLE_PATH)}$", NATIVE_PATH, address.url))
 
 
 def _read_path(path: str, host: str, default_path: str) -> str:

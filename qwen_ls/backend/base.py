@@ -185,6 +185,19 @@ class Backend(Protocol):
         """What calls are made to: model, strategy, limits."""
         ...
 
+    @property
+    def partial(self) -> Target | None:
+        """The same endpoint and model in partial mode: what a prompt of partial mode goes to.
+
+        Where the target fills in the middle, its answers are continued with this one, and it takes the
+        target's place where FIM is refused (`forgo_fim`). None where partial mode cannot work.
+        """
+        ...
+
+    def forgo_fim(self) -> None:
+        """Ask in partial mode from now on, and remember it: the endpoint refuses FIM with this model."""
+        ...
+
     def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """Ask, and yield the answer in pieces.
 

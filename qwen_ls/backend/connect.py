@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from qwen_ls.backend.address import is_loopback
 from qwen_ls.backend.http import HttpBackend
 from qwen_ls.backend.keys import Key, find_key
+from qwen_ls.backend.memory import Memory
 from qwen_ls.backend.plan import check_key, resolve
-from qwen_ls.backend.wire.semantics import SemanticsMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ def connect(
     settings: Settings,
     *,
     environ: Mapping[str, str] | None = None,
-    memory: SemanticsMemory | None = None,
+    memory: Memory | None = None,
     on_status: Callable[[str], None] = lambda text: None,
 ) -> Backend:
     """Build the backend that the settings ask for. Opens nothing; imports no HTTP library.
@@ -32,13 +32,13 @@ def connect(
     Args:
         settings: the settings in force.
         environ: where the key is looked for; by default the process's environment.
-        memory: what is known of endpoints' streams; pass the same one again after a change of settings.
+        memory: what is known of endpoints; pass the same one again after a change of settings.
         on_status: told in a few words what is being prepared, and the empty string when nothing is.
 
     Raises:
         ConfigurationError: no call can work; it names the cause and the remedy.
     """
-    memory = memory if memory is not None else SemanticsMemory()
+    memory = memory if memory is not None else Memory()
     target = resolve(settings)
     if target.provider.name == "local":
         from qwen_ls.local.backend import LocalBackend

@@ -12,24 +12,25 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import ssl
-import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend import base, network
 from qwen_ls.backend.address import is_loopback
+from qwen_ls.backend.client import CONNECT_S, build_client
+from qwen_ls.backend.memory import Memory
 from qwen_ls.backend.scoped import ScopedCall, ScopedCalls
 from qwen_ls.backend.wire.body import encode
 from qwen_ls.backend.wire.chat import chat_body
 from qwen_ls.backend.wire.completions import completions_body
-from qwen_ls.backend.wire.errors import error_of
+from qwen_ls.backend.wire.errors import WRONG_NATIVE_PATH, error_of
 from qwen_ls.backend.wire.failures import Failure, read_failure, retry_after_s
-from qwen_ls.backend.wire.headers import USER_AGENT, request_headers
+from qwen_ls.backend.wire.headers import request_headers
+from qwen_ls.backend.wire.native import native_body
 from qwen_ls.backend.wire.reader import AnswerReader
-from qwen_ls.backend.wire.semantics import Semantics, SemanticsMemory, TextStream
+from qwen_ls.backend.wire.semantics import Semantics, TextStream
 from qwen_ls.core.types import Chunk, Strategy
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from qwen_ls.core.types import CompletionRequest
     from qwen_ls.settings import Settings
 
-CONNECT_S = 3.0
-"""The longest a connection may take to be made."""
-POOL_S = 1.0
-"""The longest wait for a place in the pool. The pool has no limit: this is only met when it is broken."""
 STALL_S = 5.0
 """The longest pause between two events of a stream; comments that keep it alive are none."""
 AFTER_FINISH_S = 1.0
@@ -61,18 +58,28 @@ SESSION_ID = secrets.token_hex(8)
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is sent, and to whom."""
+
+    request: CompletionRequest
+    target: Target
+    body: bytes
+
+
 class HttpBackend:
-    """An endpoint that speaks the OpenAI-compatible protocol.
+    """An endpoint that speaks the OpenAI-compatible protocol, or DashScope's own.
 
     Args:
         target: whom to ask.
         key: the key, if one is needed.
         settings: the settings in force.
-        memory: what is known of the endpoint's streams.
+        memory: what is known of endpoints.
         clock: the time, in seconds since 1970, for answers that ask to wait until a date.
 
     Attributes:
-        target: whom it asks.
+        target: whom it asks, and how.
+        partial: how it asks where a prompt is one of partial mode and the target is not; None: not at all.
         n_rebuilt: how often the client was built anew because its pool was broken.
     """
 
@@ -82,15 +89,19 @@ class HttpBackend:
         key: Key | None,
         settings: Settings,
         *,
-        memory: SemanticsMemory | None = None,
+        memory: Memory | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.target = target
+        self._memory = memory if memory is not None else Memory()
+        self.target = replace(target, native=self._memory.native_path(target) or target.native)
+        self.partial = target.in_partial_mode()
+        self._first = self.target
+        if self.partial and settings.strategy == "auto" and self._memory.lacks_fim(target):
+            self.target = self.partial
         self.n_rebuilt = 0
         self._key = key
         self._settings = settings
         self._timeout_ms = target.timeout_ms(settings)
-        self._memory = memory if memory is not None else SemanticsMemory()
         self._clock = clock
         self._calls = ScopedCalls()
         self._building: asyncio.Future[httpx.AsyncClient] | None = None
@@ -107,15 +118,20 @@ class HttpBackend:
         """
         if self._settings.streaming == "off":
             request = replace(request, stream=False)
-        build = completions_body if self.target.strategy is Strategy.FIM else chat_body
-        body = encode(build(request, self.target, self._settings.extra_body))
+        asked = self._asked(request, self._target_of(request))
         await self._client()
-        call = self._calls.start(partial(self._call, request, body))
+        call = self._calls.start(partial(self._call, asked))
         try:
             while (chunk := await call.get()) is not None:
                 yield chunk
         finally:
             call.cancel()
+
+    def forgo_fim(self) -> None:
+        """Ask in partial mode from now on: the endpoint refuses to fill in the middle with this model."""
+        if self.partial is not None:
+            self._memory.learn_no_fim(self.target)
+            self.target = self.partial
 
     async def warm(self) -> None:
         """Import, set up TLS, and open a connection unless the host is this machine. Never raises."""
@@ -168,23 +184,51 @@ class HttpBackend:
         with contextlib.suppress(httpx.HTTPError), anyio.move_on_after(2 * CONNECT_S):
             await client.head(self.target.base_url)
 
-    async def _call(self, request: CompletionRequest, body: bytes, call: ScopedCall[Chunk]) -> None:
+    async def _call(self, asked: _Asked, call: ScopedCall[Chunk]) -> None:
         import anyio
 
         try:
             with anyio.fail_after(self._timeout_ms / 1000):
-                response = await self._send(request, body, call)
-                if response.status_code in _REPLICA_FAILED and self.target.provider.second_try:
-                    await response.aclose()
-                    response = await self._send(request, body, call)
                 try:
-                    await self._read(request, response, call)
-                finally:
-                    await response.aclose()
+                    await self._exchange(asked, call)
+                except base.RequestError as error:
+                    if error.cause != WRONG_NATIVE_PATH or asked.target.native is None:
+                        raise
+                    await self._repair(asked, call)
         except TimeoutError:
             raise network.timeout_failure(self.target, self._timeout_ms) from None
 
-    async def _send(self, request: CompletionRequest, body: bytes, call: ScopedCall[Chunk]) -> httpx.Response:
+    async def _exchange(self, asked: _Asked, call: ScopedCall[Chunk]) -> None:
+        response = await self._send(asked, call)
+        if response.status_code in _REPLICA_FAILED and asked.target.provider.second_try:
+            await response.aclose()
+            response = await self._send(asked, call)
+        try:
+            await self._read(asked, response, call)
+        finally:
+            await response.aclose()
+
+    async def _repair(self, asked: _Asked, call: ScopedCall[Chunk]) -> None:
+        """Ask once more by the native API's other path, and stay with it where it is the right one."""
+        native = asked.target.native
+        other = replace(asked.target, native=native and native.other)
+        await self._exchange(self._asked(asked.request, other), call)
+        self._memory.learn_native_path(other)
+        self.target = other
+
+    def _target_of(self, request: CompletionRequest) -> Target:
+        """The target that the request's prompt was made for."""
+        every = (self.target, self.partial, self._first)
+        fitting = (one for one in every if one and one.strategy is request.prompt.strategy)
+        return next(fitting, self.target)
+
+    def _asked(self, request: CompletionRequest, target: Target) -> _Asked:
+        build = completions_body if target.strategy is Strategy.FIM else chat_body
+        if target.native is not None:
+            build = native_body
+        return _Asked(request, target, encode(build(request, target, self._settings.extra_body)))
+
+    async def _send(self, asked: _Asked, call: ScopedCall[Chunk]) -> httpx.Response:
         """Send, and wait for the answer's headers; once more where a connection kept alive proves dead."""
         import httpx
 
@@ -194,9 +238,9 @@ class HttpBackend:
             connecting = _Connecting(call)
             try:
                 http_request = client.build_request(
-                    "POST", self.target.url, content=body, extensions={"trace": connecting}
+                    "POST", asked.target.url, content=asked.body, extensions={"trace": connecting}
                 )
-                http_request.headers.update(self._headers(http_request.url, stream=request.stream))
+                http_request.headers.update(self._headers(http_request.url, stream=asked.request.stream))
                 return await client.send(http_request, stream=True)
             except httpx.PoolTimeout as error:
                 if is_again:
@@ -215,29 +259,28 @@ class HttpBackend:
             extra = {self.target.session_header: SESSION_ID, **extra}
         return request_headers(self.target, self._key, extra, scheme=url.scheme, host=url.host, stream=stream)
 
-    async def _read(
-        self, request: CompletionRequest, response: httpx.Response, call: ScopedCall[Chunk]
-    ) -> None:
+    async def _read(self, asked: _Asked, response: httpx.Response, call: ScopedCall[Chunk]) -> None:
         import httpx
 
-        text = self._text_stream()
-        echoes = self.target.provider.echoes_prefix and self.target.strategy is Strategy.PARTIAL
+        target = asked.target
+        text = self._text_stream(target)
+        echoes = target.provider.echoes_prefix and target.strategy is Strategy.PARTIAL
         reader = AnswerReader(
             text,
-            partial(self._error_of, response),
+            partial(self._error_of, response, target),
             is_stream="event-stream" in response.headers.get("content-type", ""),
-            echoed_prefix=request.prompt.prefix if echoes else "",
-            shape=self.target.form.shape,
+            echoed_prefix=asked.request.prompt.prefix if echoes else "",
+            shape=target.form.shape,
         )
         try:
             if not response.is_success:
-                raise await self._refusal(response)
+                raise await self._refusal(response, target)
             await self._read_all(response, reader, call)
         except httpx.HTTPError as error:
             if not reader.is_over:
                 raise self._mapped(error) from None
         finally:
-            self._learn(text)
+            self._learn(text, target)
         last = reader.close()
         if response.headers.get("x-dashscope-partialresponse") == "true":  # the server's own time ran out
             last = replace(last, finish_reason="length")
@@ -262,21 +305,21 @@ class HttpBackend:
         if pause.cancelled_caught and not reader.is_over:
             raise network.stall_failure(self.target, STALL_S)
 
-    async def _refusal(self, response: httpx.Response) -> base.BackendError:
+    async def _refusal(self, response: httpx.Response, target: Target) -> base.BackendError:
         body = bytearray()
         async for data in response.aiter_bytes():
             body += data
             if len(body) > _ERROR_BYTES:
                 break
-        return self._error_of(response, read_failure(response.status_code, bytes(body)))
+        return self._error_of(response, target, read_failure(response.status_code, bytes(body)))
 
-    def _error_of(self, response: httpx.Response, failure: Failure) -> base.BackendError:
+    def _error_of(self, response: httpx.Response, target: Target, failure: Failure) -> base.BackendError:
         headers = response.headers
         if not failure.request_id:
             failure = replace(failure, request_id=headers.get("x-request-id", ""))
         return error_of(
             failure,
-            self.target,
+            target,
             key_source=self._key.source if self._key else "",
             key=self._key.value if self._key else "",
             retry_after_s=retry_after_s(headers, self._clock()),
@@ -295,16 +338,16 @@ class HttpBackend:
             return network.timeout_failure(self.target, self._timeout_ms)
         return network.lost_connection(self.target)
 
-    def _text_stream(self) -> TextStream:
+    def _text_stream(self, target: Target) -> TextStream:
         if self._settings.streaming in set(Semantics):
             return TextStream(Semantics(self._settings.streaming), certain=True)
-        if self.target.provider.delta_streams:
+        if target.provider.delta_streams:
             return TextStream(Semantics.DELTA, certain=True)
-        return TextStream(self._memory.recall(self.target.url, self.target.model))
+        return TextStream(self._memory.semantics.recall(target.url, target.model))
 
-    def _learn(self, text: TextStream) -> None:
+    def _learn(self, text: TextStream, target: Target) -> None:
         if text.conclusive and text.semantics is not None:
-            self._memory.learn(self.target.url, self.target.model, text.semantics)
+            self._memory.semantics.learn(target.url, target.model, text.semantics)
 
 
 def _patience_s(reader: AnswerReader) -> float:
@@ -328,48 +371,6 @@ class _Connecting:
             await self._call.hold()
         elif event.endswith(("send_request_headers.started", ".failed")):
             self._call.release()
-
-
-def build_client(target: Target, settings: Settings) -> httpx.AsyncClient:
-    """Import httpx and build a client. Takes 0.1 s: it reads the certificates.
-
-    Proxies and SSL_CERT_FILE come from the environment, but not for this machine: a proxy has no business
-    with a server of one's own, nor with its key. httpx 0.28 reads no .netrc. Redirects are not followed.
-
-    Raises:
-        TlsError: the certificates cannot be read.
-        ConfigurationError: the environment's proxy cannot be used.
-    """
-    # httpx has a command line of its own; where click and rich are installed, it imports them for it: 60 ms.
-    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-    import anyio
-    import httpx
-
-    for name in ("httpx", "httpcore"):  # they log addresses and headers below this level
-        logging.getLogger(name).setLevel(logging.WARNING)
-    with contextlib.suppress(Exception):
-        anyio.run(anyio.sleep, 0)  # imports its asyncio side here instead of in the first call
-    is_local = is_loopback(target.host)
-    try:
-        if is_local and target.base_url.startswith("http:"):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # not used; the real one costs 20 ms and more
-        else:
-            context = httpx.create_ssl_context()
-    except (OSError, ssl.SSLError):
-        raise network.certificates_failure() from None
-    try:
-        return httpx.AsyncClient(
-            verify=context,
-            http2=False,
-            trust_env=not is_local,
-            follow_redirects=False,
-            headers={"user-agent": USER_AGENT},
-            timeout=httpx.Timeout(target.timeout_ms(settings) / 1000, connect=CONNECT_S, pool=POOL_S),
-            # A limit would let connections that hang block the ones after them.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=4),
-        )
-    except (ImportError, ValueError, httpx.InvalidURL):
-        raise network.bad_proxy() from None
 
 
 def _look_at(future: asyncio.Future[Any]) -> None:

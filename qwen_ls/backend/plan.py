@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend import models
-from qwen_ls.backend.address import Address, key_refused, may_receive_key, read_address
+from qwen_ls.backend.address import Address, key_refused, may_receive_key, native_address, read_address
 from qwen_ls.backend.base import ConfigurationError
 from qwen_ls.backend.fim import choose_fim, no_template
 from qwen_ls.backend.forms import COMPLETIONS, Form, SuffixIn
-from qwen_ls.backend.models import Model, Thinking, find_model
+from qwen_ls.backend.models import Model, NativePath, Thinking, find_model, with_users_rows
 from qwen_ls.backend.presets import DASHSCOPE, PLAN_KEY, PROVIDERS, Provider, Region, dashscope_host
 from qwen_ls.backend.vendors import VENDORS
 from qwen_ls.core.templates import QWEN, FimTemplate
@@ -47,6 +47,8 @@ class Target:
     region: str = ""
     """DashScope's region; empty elsewhere."""
     workspace: str = ""
+    native: NativePath | None = None
+    """The service of DashScope's native API that is asked; None in the compatible protocol."""
     named_host: str = ""
     """The host that the user's settings name; a key may go there."""
     form: Form = COMPLETIONS
@@ -61,6 +63,8 @@ class Target:
     @property
     def url(self) -> str:
         """Where the strategy's calls go."""
+        if self.native is not None:
+            return f"{self.base_url}/services/aigc/{self.native}-generation/generation"
         return self.form.url(self.base_url)
 
     @property
@@ -90,6 +94,19 @@ class Target:
         return settings.timeout_ms or self.provider.timeout_ms
 
     @property
+    def sees(self) -> bool:
+        """Whether a prompt may show images."""
+        return self.row.vision and self.strategy is Strategy.PARTIAL
+
+    def in_partial_mode(self) -> Target | None:
+        """The same endpoint and model, asked in partial mode; None where that cannot work."""
+        offered = Strategy.PARTIAL in self.row.strategies and Strategy.PARTIAL in self.provider.strategies
+        if not offered or self.row.thinking is Thinking.ONLY:
+            return None
+        chat = self.provider.chat
+        return dataclasses.replace(self, strategy=Strategy.PARTIAL, form=chat, template=None)
+
+    @property
     def thinking_off(self) -> bool:
         """Whether the model has to be told not to think."""
         return self.row.thinking is Thinking.HYBRID and self.strategy is Strategy.PARTIAL
@@ -112,8 +129,12 @@ def resolve(settings: Settings, *, local: LocalEndpoint | None = None) -> Target
     address = _address(settings, provider, region)
     if known := dashscope_host(address.host):
         provider, region = _as_dashscope(provider, is_plan=known.is_plan), known.region
+    is_native = settings.protocol == "dashscope" and bool(provider.regions)
+    if is_native:
+        provider = _as_native(provider, is_plan=bool(known and known.is_plan))
+        address = native_address(address)
     model = settings.model or _default_model(provider, region)
-    row = find_model(_rows(provider), model)
+    row = find_model(with_users_rows(_rows(provider), settings.models), model)
     _refuse_retired(provider, model, row)
     possible = [s for s in provider.strategies if region is None or s in region.strategies]
     template, form, note = choose_fim(settings, provider, model)
@@ -132,6 +153,7 @@ def resolve(settings: Settings, *, local: LocalEndpoint | None = None) -> Target
         host=address.host,
         region=region.name if region else "",
         workspace=_workspace(settings) if provider.regions else "",
+        native=row.native_path if is_native else None,
         # Whoever names a provider names its host.
         named_host=address.host if settings.base_url or provider.base_url else "",
         form=form if is_fim and form else provider.chat,
@@ -201,6 +223,17 @@ def _as_dashscope(provider: Provider, *, is_plan: bool) -> Provider:
     )
 
 
+def _as_native(provider: Provider, *, is_plan: bool) -> Provider:
+    """The native API has no Completions API and thus no FIM, and the plans' hosts have no native API."""
+    if is_plan:
+        raise ConfigurationError(
+            "The hosts of the Coding Plan and the Token Plan do not have DashScope's native API",
+            remedy="Set protocol to openai.",
+            cause="protocol",
+        )
+    return dataclasses.replace(provider, strategies=(Strategy.PARTIAL,), delta_streams=True)
+
+
 def _workspace(settings: Settings) -> str:
     if not settings.workspace_id:
         return ""
@@ -251,7 +284,7 @@ def _strategy(
         raise _thinking_refused(model) if thinks else _strategy_refused(model, row.strategies[0], "")
     wanted = Strategy(settings.strategy)
     if wanted not in possible:
-        raise _place_refused(provider, region)
+        raise _place_refused(settings, provider, region)
     if thinks and wanted is Strategy.PARTIAL:
         raise _thinking_refused(model)
     if wanted not in row.strategies:
@@ -262,7 +295,13 @@ def _strategy(
     return wanted
 
 
-def _place_refused(provider: Provider, region: Region | None) -> ConfigurationError:
+def _place_refused(settings: Settings, provider: Provider, region: Region | None) -> ConfigurationError:
+    if settings.protocol == "dashscope" and provider.regions:
+        return ConfigurationError(
+            "DashScope's native API has no fill-in-the-middle",
+            remedy="Set strategy to auto or partial, or protocol to openai.",
+            cause="strategy",
+        )
     if region is not None and Strategy.FIM not in region.strategies:
         return ConfigurationError(
             f"DashScope has fill-in-the-middle in the region beijing only, and the region is {region.name}",
@@ -294,6 +333,10 @@ def _strategy_refused(model: str, strategy: Strategy, fitting: str) -> Configura
 
 def _notes(settings: Settings, model: str, row: Model, region: Region | None) -> tuple[str, ...]:
     notes = []
+    if settings.protocol == "dashscope" and region is None:
+        notes.append("protocol is for DashScope only; this server is asked in the compatible protocol.")
+    if settings.images and not row.vision:
+        notes.append(f"images is on, but {shown(model)} does not see any; qwen3-vl-flash does.")
     if row.leaving:
         notes.append(
             f"{shown(model)} was announced to end about {row.leaving}; its successor is {row.successor}."

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FIM = Strategy.FIM
 _PARTIAL = Strategy.PARTIAL
 COMPATIBLE_PATH = "/compatible-mode/v1"
+NATIVE_PATH = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Provider:
     """Fields of the body that ask for the last message's continuation."""
     prefix_field: str = ""
     """A field of the body that takes the prefix in the place of a last assistant message."""
+    partial_is_certain: bool = True
+    """Whether partial mode is known to work; an answer is continued only where it is."""
     echoes_prefix: bool = False
     """Whether an answer that is not streamed begins with the prefix it was to continue."""
     no_thinking: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
@@ -148,6 +151,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 key_env="OPENAI_API_KEY",
                 stop_max=4,
                 partial_message=row(partial=True),
+                partial_is_certain=False,
                 second_try=True,
                 no_fim=_NO_SUFFIX,
             ),
@@ -181,6 +185,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 title="Ollama",
                 base_url="http://127.0.0.1:11434/v1",
                 fim=(SUFFIX_PARAMETER,),
+                partial_is_certain=False,
                 no_thinking=row(reasoning_effort="none"),
                 delta_streams=True,
                 no_fim=("does not support insert",),

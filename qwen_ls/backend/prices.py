@@ -1,8 +1,7 @@
-"""What a call costs: prices as rows of data.
+"""What answers cost: prices as rows of data, and the one sum that is made with them.
 
-Pure. Source: DashScope's model pages (Beijing, 2025-12 to 2026-10), CNY for 1,000 tokens, the first tier (up
-to 32,768 tokens in), which a completion's prompt never leaves. Prices change: the cost that is shown is this
-table's, not the bill's.
+Pure. Prices change and discounts are not known here: an amount is an estimate for budgets and statistics, not
+a bill. Amounts are floats for the same reason.
 """
 
 from __future__ import annotations
@@ -10,44 +9,67 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.models import family_of
-
 if TYPE_CHECKING:
+    from qwen_ls.backend.models import Model
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import Usage
 
+_TOKENS_PER_PRICE = 1000
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceRow:
-    """The price of one model in one region, for 1,000 tokens."""
 
-    region: str
-    model: str
-    """The id without snapshot."""
-    read: float
-    written: float
-    cached_share: float = 1.0
-    """The part of `read` that tokens from the context cache cost."""
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount, in units of a currency (yuan, not fen)."""
+
+    amount: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """The prices of 1,000 tokens for calls whose prompt is no longer than `up_to_tokens`."""
+
+    input: float
+    output: float
+    up_to_tokens: int | None = None
+    """None: any length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one model costs in one region."""
+
+    tiers: tuple[Tier, ...]
+    """By length of the prompt, the shortest first; a prompt longer than all costs what the last one does."""
     currency: str = "CNY"
+    cached_share: float = 0.2
+    """What a cached prompt token costs, as a share of one that is not (DashScope, "Context cache")."""
+
+    def tier(self, prompt_tokens: int) -> Tier:
+        """The tier of a call; the whole call is billed by it."""
+        fitting = (t for t in self.tiers if t.up_to_tokens is None or prompt_tokens <= t.up_to_tokens)
+        return next(fitting, self.tiers[-1])
 
 
-PRICES: tuple[PriceRow, ...] = (
-    PriceRow(region="beijing", model="qwen-coder-turbo", read=0.002, written=0.006),
-    PriceRow(region="beijing", model="qwen-coder-plus", read=0.0035, written=0.007),
-    PriceRow(region="beijing", model="qwen2.5-coder-32b-instruct", read=0.002, written=0.006),
-    PriceRow(region="beijing", model="qwen2.5-coder-14b-instruct", read=0.002, written=0.006),
-    PriceRow(region="beijing", model="qwen2.5-coder-7b-instruct", read=0.001, written=0.002),
-    PriceRow(region="beijing", model="qwen3-coder-plus", read=0.004, written=0.016, cached_share=0.2),
-    PriceRow(region="beijing", model="qwen3-coder-flash", read=0.001, written=0.004, cached_share=0.2),
-)
-_BY_PLACE = {(row.region, row.model): row for row in PRICES}
+def cost(usage: Usage, row: Model, region: str) -> Money | None:
+    """What an answer costs; None where the price is not known.
+
+    Args:
+        usage: the tokens, as the endpoint counted them.
+        row: what is known of the model.
+        region: DashScope's region; empty elsewhere.
+    """
+    price = row.prices.get(region) or row.prices.get("")
+    if price is None:
+        return None
+    tier = price.tier(usage.prompt_tokens)
+    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    billed = usage.prompt_tokens - cached * (1 - price.cached_share)
+    amount = (billed * tier.input + usage.completion_tokens * tier.output) / _TOKENS_PER_PRICE
+    return Money(amount, price.currency)
 
 
 def price(target: Target, usage: Usage) -> tuple[float, str] | None:
     """Amount and currency of a call; None where the price is not known."""
-    row = _BY_PLACE.get((target.region, family_of(target.model)))
-    if row is None:
-        return None
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    read = usage.prompt_tokens - cached + cached * row.cached_share
-    return (read * row.read + usage.completion_tokens * row.written) / 1000, row.currency
+    money = cost(usage, target.row, target.region)
+    return (money.amount, money.currency) if money else None

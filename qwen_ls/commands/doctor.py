@@ -98,15 +98,17 @@ def _live(
     target: Target, settings: Settings, connect: Callable[..., Backend], tests: list[LiveTest]
 ) -> Iterator[Finding]:
     """Make the calls, judge them, and keep what they say of the stream."""
+    from qwen_ls.backend.memory import Memory
     from qwen_ls.backend.streams import remember
-    from qwen_ls.backend.wire.semantics import SemanticsMemory
     from qwen_ls.commands.judgement import judge, spent
     from qwen_ls.commands.live import ask
 
-    memory = SemanticsMemory()
+    memory = Memory()
     test = asyncio.run(ask(settings, functools.partial(connect, memory=memory)))
     tests.append(test)
-    known = memory.recall(target.url, target.model)
+    if test.hole.refused is not None:
+        target = target.in_partial_mode() or target
+    known = memory.semantics.recall(target.url, target.model)
     yield from judge(test, target, settings, known)
     if known is not None:
         try:

@@ -39,6 +39,9 @@ def judge(test: LiveTest, target: Target, settings: Settings, known: Semantics |
         yield failure("call", test.error)
         return
     hole = test.hole
+    if hole.refused is not None:
+        said = f"{hole.refused.message.rstrip('.')}; partial mode answers instead"
+        yield Finding(Mark.DOUBTFUL, "strategy", said, "Set strategy to partial to skip the attempt.")
     if hole.first_token_ms is None:
         yield _nothing(hole)
         return

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import BackendError
+from qwen_ls.call import total
 from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.types import CompletionRequest, Document, Skip, TriggerKind, Usage
 
@@ -48,6 +49,8 @@ class Call:
     text: str = ""
     """As it came from the model."""
     error: BackendError | None = None
+    refused: BackendError | None = None
+    """Why the model was not asked to fill in the middle, where partial mode has answered instead."""
     first_token_ms: float | None = None
     total_ms: float = 0.0
     n_chunks: int = 0
@@ -115,11 +118,20 @@ class _Recorder:
     def target(self) -> Target:
         return self._backend.target
 
+    @property
+    def partial(self) -> Target | None:
+        return self._backend.partial
+
+    def forgo_fim(self) -> None:
+        self.call.refused, self.call.error = self.call.error, None
+        self._backend.forgo_fim()
+
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         began_s, call = self._clock(), self.call
+        used, is_continuation = call.usage, bool(call.text)
         call.streamed = request.stream
         asked = request.prompt.text + request.prompt.prefix + request.prompt.suffix
-        call.estimate = estimate_tokens(asked) + request.max_tokens
+        call.estimate += estimate_tokens(asked) + request.max_tokens
         try:
             async with contextlib.aclosing(self._backend.stream(request)) as chunks:
                 async for chunk in chunks:
@@ -128,14 +140,15 @@ class _Recorder:
                         call.n_chunks += 1
                         if call.first_token_ms is None:
                             call.first_token_ms = (self._clock() - began_s) * 1000
-                    call.usage = chunk.usage or call.usage
+                    call.usage = total(used, chunk.usage) if chunk.usage else call.usage
                     call.finish_reason = chunk.finish_reason or call.finish_reason
                     yield chunk
         except BackendError as error:
-            call.error = error
+            if not is_continuation:  # it may fail: the answer stands without
+                call.error = call.error or error
             raise
         finally:
-            call.total_ms = (self._clock() - began_s) * 1000
+            call.total_ms += (self._clock() - began_s) * 1000
 
     async def warm(self) -> None:
         try:

@@ -6,6 +6,7 @@ its partial mode (the prefix, byte for byte, as the last assistant message).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.core import budget
@@ -60,6 +61,12 @@ def build_prompt(
         shown = prefix.removesuffix(held_back)
         return Prompt(strategy, prefix, suffix, fim(shown, suffix, layout), stop, held_back)
     return Prompt(strategy, prefix, suffix, instruction(defuse(context.document.language_id), suffix), stop)
+
+
+def with_image(prompt: Prompt, image: str) -> Prompt:
+    """The prompt of partial mode with the image at the cursor shown beside it."""
+    text = f"{prompt.text}\nThe picture is the image that the text at the cursor is about."
+    return replace(prompt, text=text, images=(image,))
 
 
 def indent_to_hold_back(context: CompletionContext) -> str:

@@ -76,8 +76,13 @@ def open_quote(line: str) -> str:
     return _scan(line, "")[1]
 
 
-def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str]:
-    """Unmatched closers and the quote that is open at the end, by a scanner for any language.
+def has_open_bracket(text: str) -> bool:
+    """Whether a bracket that the text opens is still open at its end."""
+    return bool(_scan(text, "")[2])
+
+
+def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str, list[str]]:
+    """Unmatched closers, and the quote and the brackets that are open at the end, for any language.
 
     Quotes toggle, a backslash escapes, a string ends with its line unless it stands in backticks.
     """
@@ -101,4 +106,4 @@ def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str]:
             stack.pop()
         elif char in CLOSERS and not stack:
             found.append((char, match.start()))
-    return found, quote
+    return found, quote, stack

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.images import find_image
 from qwen_ls.core.redact import denied
 from qwen_ls.core.text import indent_of, lines_of, width_of
 from qwen_ls.core.types import Reason, Skip, TriggerKind
@@ -72,7 +73,7 @@ def _quiet(context: CompletionContext, settings: Settings, *, enabled: bool) -> 
         return Skip(Reason.LANGUAGE_OFF, context.document.language_id)
     if context.selected is None and context.line_suffix[:1].isidentifier():
         return Skip(Reason.MID_WORD)
-    if not _TAIL_OF_CLOSERS.fullmatch(context.line_suffix):
+    if not _TAIL_OF_CLOSERS.fullmatch(context.line_suffix) and not (settings.images and find_image(context)):
         return Skip(Reason.TAIL)
     return None
 

@@ -6,7 +6,7 @@ Pure and immutable. Positions are offsets, in characters, into `Document.text`.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class TriggerKind(enum.IntEnum):
@@ -115,6 +115,8 @@ class Prompt:
     stop: tuple[str, ...] = ()
     held_back: str = ""
     """Blanks before the cursor that the prompt leaves out; the answer is expected to begin with them."""
+    images: tuple[str, ...] = field(default=(), repr=False)
+    """What a model that sees is shown, partial mode only: https URLs, or data URLs of files."""
 
 
 @dataclass(frozen=True, slots=True)

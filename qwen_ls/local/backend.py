@@ -88,6 +88,10 @@ class LocalBackend:
         self._status = ""
         self._percent = 0
         self.target: Target = resolve(settings)
+        self.partial: Target | None = None  # asking twice would take too long on a small machine
+
+    def forgo_fim(self) -> None:
+        """See `Backend`: the engine is ours, and fills in the middle."""
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         """See `Backend`. An engine that died since the last request is replaced once.

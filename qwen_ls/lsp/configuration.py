@@ -79,6 +79,11 @@ class Configuration:
         self._section: Mapping[str, Any] | None = None
         self._workspace: Path | None = None
 
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The workspace's folders, as far as they are known."""
+        return (self._workspace,) if self._workspace else ()
+
     def learn(self, params: types.InitializeParams) -> None:
         """Take what `initialize` says."""
         options: Any = params.initialization_options

@@ -11,7 +11,8 @@ import pytest
 from qwen_ls.backend import base
 from qwen_ls.backend.connect import connect
 from qwen_ls.backend.http import HttpBackend
-from qwen_ls.backend.wire.semantics import Semantics, SemanticsMemory
+from qwen_ls.backend.memory import Memory
+from qwen_ls.backend.wire.semantics import Semantics
 from qwen_ls.core.types import Usage
 from qwen_ls.settings import Settings
 from tests.fake_dashscope import Behaviour, FakeDashScope, Reply
@@ -38,7 +39,7 @@ async def made(fake: FakeDashScope) -> AsyncIterator[Connect]:
     """Connects to the fake with these settings; closes what it made."""
     backends: list[HttpBackend] = []
 
-    def make(key: str = "sk-test", memory: SemanticsMemory | None = None, **settings: Any) -> HttpBackend:
+    def make(key: str = "sk-test", memory: Memory | None = None, **settings: Any) -> HttpBackend:
         settings = {"base_url": fake.compat_url, "temperature": None, **settings}
         backend = connect(Settings(**settings), environ={"DASHSCOPE_API_KEY": key}, memory=memory)
         assert isinstance(backend, HttpBackend)
@@ -111,10 +112,10 @@ async def test_framing_does_not_matter(fake, made, strategy, quirk) -> None:
 
 async def test_a_cumulative_stream_is_remembered(fake: FakeDashScope, made: Connect) -> None:
     fake.behaviour = Behaviour(stream_semantics="cumulative")
-    memory = SemanticsMemory()
+    memory = Memory()
     backend = made(memory=memory)
     await ask(backend)
-    assert memory.recall(backend.target.url, "qwen-coder-turbo") is Semantics.CUMULATIVE
+    assert memory.semantics.recall(backend.target.url, "qwen-coder-turbo") is Semantics.CUMULATIVE
 
 
 async def test_a_setting_about_streams_wins(fake: FakeDashScope, made: Connect) -> None:

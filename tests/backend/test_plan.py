@@ -140,6 +140,86 @@ def test_what_is_chosen(settings, url, model, strategy) -> None:
     assert (target.url, target.model, target.strategy) == (url, model, strategy)
 
 
+TEXT = "/api/v1/services/aigc/text-generation/generation"
+MULTIMODAL = "/api/v1/services/aigc/multimodal-generation/generation"
+BEIJING = "https://dashscope.aliyuncs.com"
+ABROAD = "https://dashscope-intl.aliyuncs.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        pytest.param({}, BEIJING + TEXT, id="beijing"),
+        pytest.param({"region": "singapore"}, ABROAD + TEXT, id="singapore"),
+        pytest.param({"region": "virginia"}, f"https://dashscope-us.aliyuncs.com{TEXT}", id="virginia"),
+        pytest.param(
+            {"region": "hongkong"}, f"https://cn-hongkong.dashscope.aliyuncs.com{TEXT}", id="hongkong"
+        ),
+        pytest.param(
+            {"workspace_id": "llm-x", "region": "singapore"},
+            f"https://llm-x.ap-southeast-1.maas.aliyuncs.com{TEXT}",
+            id="workspace",
+        ),
+        pytest.param(
+            {"base_url": f"{ABROAD}/compatible-mode/v1/chat/completions"},
+            ABROAD + TEXT,
+            id="a compatible address",
+        ),
+        pytest.param({"base_url": BEIJING + MULTIMODAL}, BEIJING + TEXT, id="the model decides"),
+        pytest.param(
+            {"base_url": "https://trial.cn-beijing.maas.aliyuncs.com"},
+            f"https://trial.cn-beijing.maas.aliyuncs.com{TEXT}",
+            id="trial",
+        ),
+        pytest.param({"base_url": "http://127.0.0.1:9"}, f"http://127.0.0.1:9{TEXT}", id="relay"),
+        pytest.param({"model": "qwen3-vl-flash-2025-10-15"}, BEIJING + MULTIMODAL, id="vl"),
+        pytest.param({"model": "qwen3.6-plus"}, BEIJING + MULTIMODAL, id="3.6-plus"),
+        pytest.param({"model": "qwen3.6-flash"}, BEIJING + TEXT, id="3.6-flash"),
+        pytest.param(
+            {"models": {"my-vl": {"native_path": "multimodal"}}, "model": "my-vl"},
+            BEIJING + MULTIMODAL,
+            id="the user's row",
+        ),
+    ],
+)
+def test_the_native_api(settings, url) -> None:
+    target = target_of(protocol="dashscope", **settings)
+    assert (target.url, target.strategy) == (url, PARTIAL)
+
+
+def test_the_native_api_is_dashscopes_alone() -> None:
+    target = target_of(protocol="dashscope", provider="vllm", model="qwen2.5-coder-7b")
+    assert target.url == "http://127.0.0.1:8000/v1/completions"
+    assert "DashScope" in target.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "region", "has_fim"),
+    [
+        ("dashscope.aliyuncs.com", "beijing", True),
+        ("dashscope-intl.aliyuncs.com", "singapore", False),
+        ("dashscope-us.aliyuncs.com", "virginia", False),
+        ("cn-hongkong.dashscope.aliyuncs.com", "hongkong", False),
+        ("llm-x.cn-beijing.maas.aliyuncs.com", "beijing", True),
+        ("ws-x.ap-southeast-1.maas.aliyuncs.com", "singapore", False),
+        ("ws-x.us-east-1.maas.aliyuncs.com", "virginia", False),
+        ("ws-x.cn-hongkong.maas.aliyuncs.com", "hongkong", False),
+        ("ws-x.eu-central-1.maas.aliyuncs.com", "frankfurt", False),
+        ("ws-x.ap-northeast-1.maas.aliyuncs.com", "tokyo", False),
+        ("trial.cn-beijing.maas.aliyuncs.com", "beijing", True),
+        ("trial.ap-southeast-1.maas.aliyuncs.com", "singapore", False),
+        ("trial.cn-hongkong.maas.aliyuncs.com", "hongkong", False),
+        ("coding.dashscope.aliyuncs.com", "beijing", False),
+        ("coding-intl.dashscope.aliyuncs.com", "singapore", False),
+        ("token-plan.cn-beijing.maas.aliyuncs.com", "beijing", False),
+        ("token-plan.ap-southeast-1.maas.aliyuncs.com", "singapore", False),
+    ],
+)
+def test_every_host_says_its_region_and_whether_it_can_fill_in(host, region, has_fim) -> None:
+    target = target_of(base_url=f"https://{host}", model="qwen-coder-turbo")
+    assert (target.region, target.strategy) == (region, FIM if has_fim else PARTIAL)
+
+
 @pytest.mark.parametrize(
     ("settings", "cause", "words"),
     [
@@ -160,6 +240,21 @@ def test_what_is_chosen(settings, url, model, strategy) -> None:
             "strategy",
             ["fill-in-the-middle", "strategy"],
             id="FIM on a plan",
+        ),
+        pytest.param(
+            {"strategy": "fim", "protocol": "dashscope"},
+            "strategy",
+            ["native API", "strategy", "protocol to openai"],
+            id="FIM in the native API",
+        ),
+        pytest.param(
+            {"protocol": "dashscope", "base_url": "https://coding.dashscope.aliyuncs.com/v1"},
+            "protocol",
+            ["Coding Plan", "protocol to openai"],
+            id="the native API on a plan",
+        ),
+        pytest.param(
+            {"model": "qwen-vl-max-latest"}, "retired model", ["2026-07-13", "qwen3-vl-plus"], id="retired VL"
         ),
         pytest.param(
             {"strategy": "fim", "model": "qwen3-coder-plus"},

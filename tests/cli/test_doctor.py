@@ -67,6 +67,20 @@ def test_doctor_in_words(qwen_ls, fake):
     assert done.stdout.endswith("all is well\n")
 
 
+def test_doctor_says_that_partial_mode_has_to_answer(qwen_ls, fake):
+    fake.script.append(Reply(fault="model_not_supported"))
+    done = qwen_ls("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "partial mode answers instead" in done.stdout
+    assert "→ Set strategy to partial" in done.stdout
+
+
+def test_doctor_asks_the_native_api(qwen_ls, fake):
+    done = qwen_ls("doctor", "--set", "protocol=dashscope")
+    assert done.returncode == 0, done.stdout
+    assert fake.requests[-1].path == "/api/v1/services/aigc/text-generation/generation"
+
+
 def test_doctor_costs_less_than_it_promises_and_says_what(qwen_ls, fake):
     done = qwen_ls("doctor", "--json")
     measured = json.loads(done.stdout)["measured"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qwen_ls.core import postprocess
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_complete
+from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
 from qwen_ls.core.postprocess.suffix import covered
 from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.tokens import SPECIAL
@@ -295,6 +295,29 @@ def test_the_text_arrives_with_the_document_s_line_ends(eol: str) -> None:
     assert (
         accept(f"if a:{eol}    █{eol}b", "c()\n    d()", ask=BLOCK) == f"if a:{eol}    c(){eol}    d()█{eol}b"
     )
+
+
+@pytest.mark.parametrize(
+    ("picture", "answer", "broken_off"),
+    [
+        pytest.param("def f():\n    █", "a = (1,", True, id="inside brackets"),
+        pytest.param("def f():\n    █", "a = (1,\n", True, id="inside brackets, after a line end"),
+        pytest.param("def f():\n    █", "a = 1\n    b =", True, id="inside a line"),
+        pytest.param("def f():\n    █", "a = 1\n    b = 2\n", False, id="after a line end"),
+        pytest.param("def f():\n    █", "a = 1\nprint(", False, id="outside of the block"),
+        pytest.param("def f():\n    █", "a = 1\nprint(2)\nprint(", False, id="the block is complete"),
+        pytest.param("def f():\n    █", "a = ')'\n    b = '(", True, id="brackets in strings are none"),
+        pytest.param("def f():\n    █", "a = 1<|fim_pad|>", False, id="a special token"),
+        pytest.param("def f():\n    █", " \n ", False, id="blank"),
+        pytest.param("def f():\n    █", "", False, id="nothing"),
+    ],
+)
+def test_whether_an_answer_was_cut_inside_a_statement(picture: str, answer: str, broken_off: bool) -> None:
+    at = context(picture)
+    assert is_broken_off(answer, Hole(at, BLOCK, finish_reason="length")) is broken_off
+    assert not is_broken_off(answer, Hole(at, BLOCK, finish_reason="stop"))
+    assert not is_broken_off(answer, Hole(at, BLOCK, finish_reason="deadline"))
+    assert not is_broken_off(answer, Hole(at, LINE, finish_reason="length"))
 
 
 def test_the_broken_last_line_of_an_answer_cut_by_length_is_dropped() -> None:

@@ -19,7 +19,7 @@ import psutil
 
 from qwen_ls.backend.http import HttpBackend
 from qwen_ls.backend.keys import Key
-from qwen_ls.backend.plan import resolve
+from qwen_ls.backend.plan import Target, resolve
 from qwen_ls.core.types import Chunk, Completion, CompletionRequest, Document, Reason, TriggerKind
 from qwen_ls.ledger import Amounts, Ledger
 from qwen_ls.service import CompletionService
@@ -124,9 +124,19 @@ class Watched:
 
     def __init__(self, backend: HttpBackend, service: list[CompletionService]) -> None:
         self._backend, self._service = backend, service
-        self.target = backend.target
         self.n_calls = 0
         self.while_open: list[float] = []
+
+    @property
+    def target(self) -> Target:
+        return self._backend.target
+
+    @property
+    def partial(self) -> Target | None:
+        return self._backend.partial
+
+    def forgo_fim(self) -> None:
+        self._backend.forgo_fim()
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         self.n_calls += 1

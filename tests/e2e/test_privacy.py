@@ -72,3 +72,25 @@ def test_a_project_s_file_cannot_send_the_key_elsewhere(fake: FakeDashScope, tmp
             assert wire.answer()["result"]["items"]
         assert fake.requests
         assert not thief.requests
+
+
+@pytest.mark.parametrize("switched", [True, False], ids=["images on", "images off"])
+def test_an_image_of_the_workspace_leaves_only_where_images_are_on(
+    fake: FakeDashScope, tmp_path, switched: bool
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(8))
+    (tmp_path / ".qwen-ls.toml").write_text("images = true\n", "utf-8")  # a project cannot say so
+    uri, fake.answer = (tmp_path / "docs/a.md").as_uri(), "a sofa"
+    options = {"baseUrl": fake.compat_url, "debounceMs": 0, "model": "qwen3-vl-flash", "images": switched}
+    with Wire(sys.executable, "-m", "qwen_ls", "--stdio", env=environment()) as wire:
+        folder = {"uri": tmp_path.as_uri(), "name": "p"}
+        wire.initialize(rootUri=tmp_path.as_uri(), workspaceFolders=[folder], initializationOptions=options)
+        assert "images is ignored" in wire.until("window/showMessage")["params"]["message"]
+        wire.send(
+            did_open(uri, "![A cat on ](../cat.png)\n", language="markdown"), ask("r", uri, 0, 11, trigger=1)
+        )
+        assert wire.answer()["result"]["items"]
+    (request,) = fake.requests
+    content = request.body["messages"][0]["content"]
+    assert ("image_url" in str(content)) is switched

@@ -154,7 +154,7 @@ class HttpHost(ABC):
 
         def act() -> None:
             action()
-            done.set()
+            self._loop.call_soon(done.set)  # after what it has put off: an aborted connection closes then
 
         self._loop.call_soon_threadsafe(act)
         assert done.wait(30)

@@ -61,12 +61,16 @@ class ScriptedBackend:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.partial = target.in_partial_mode()
         self.script: list[Any] = []
         self.requests: list[CompletionRequest] = []
         self.closed_early = 0
         self.live = 0
         self.closed = False
         self.release = asyncio.Event()
+
+    def forgo_fim(self) -> None:
+        self.target = self.partial
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         self.requests.append(request)
@@ -82,7 +86,8 @@ class ScriptedBackend:
                     await self.release.wait()
                 else:
                     yield piece if isinstance(piece, Chunk) else Chunk(piece)
-            yield Chunk("", "stop")
+            if not (isinstance(pieces[-1], Chunk) and pieces[-1].finish_reason):
+                yield Chunk("", "stop")
             ended = True
         finally:
             self.live -= 1
@@ -136,6 +141,7 @@ class Stage:
 
     def connect(self, settings: Settings) -> ScriptedBackend:
         self.backend.target = resolve(settings)
+        self.backend.partial = self.backend.target.in_partial_mode()
         return self.backend
 
 

@@ -1,7 +1,7 @@
 """Every row of DashScope's table of errors: what the user reads, and how many calls follow.
 
 The real backend before a server that answers with the row's status and code, in both JSON shapes; the clock
-stands still until it is told.
+stands still until it is told. The strategy is set: what is asked after a refusal of FIM is in `test_call`.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ async def scene() -> AsyncIterator[Scene]:
         await exchange.send(answers.pop(0) if answers else GOOD)
 
     async with ByteServer(answer) as server:
-        stage = Stage(base_url=server.url, streaming="off")
+        stage = Stage(base_url=server.url, streaming="off", strategy="fim")
 
         def connect(settings: Settings) -> HttpBackend:
             return HttpBackend(resolve(settings), KEY, settings)

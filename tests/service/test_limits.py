@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, RateLimitError
+from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, ModelError, RateLimitError
 from qwen_ls.backend.plan import resolve
-from qwen_ls.backend.prices import PRICES, price
+from qwen_ls.backend.prices import price
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
 from qwen_ls.ledger import Amounts, Ledger
 from qwen_ls.settings import Settings
-from tests.service.scripted import NOON_S, WAIT, Stage, ask, start, until
+from tests.service.scripted import WAIT, Stage, ask, start, until
 
 INVOKED = TriggerKind.INVOKED
 COUNTED = [[Chunk("1"), Chunk("", "stop", Usage(100, 20, 40))]]
@@ -137,7 +137,7 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
     [
         pytest.param(
             COUNTED[0],
-            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0),
+            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.000256), 0.0),
             id="counted by the endpoint",
         ),
         pytest.param(
@@ -279,6 +279,40 @@ async def test_without_a_ledger_and_limits_nothing_is_kept(stages: Any) -> None:
     assert not stage.service._books._pending
 
 
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        pytest.param(
+            [ModelError("no"), ["1", Chunk("", "stop", Usage(10, 5))]], (2, 10, 5), id="without FIM"
+        ),
+        pytest.param(
+            [["f(", Chunk("", "length", Usage(10, 5))], ["1)", Chunk("", "stop", Usage(20, 2))]],
+            (2, 30, 7),
+            id="continued",
+        ),
+    ],
+)
+@pytest.mark.parametrize("limits", [{}, {"tokens_per_day": 10_000}], ids=["unlimited", "limited"])
+async def test_each_call_of_a_request_is_booked(
+    stages: Any, file: Path, script: list[Any], expected: tuple[int, int, int], limits: dict[str, int]
+) -> None:
+    stage = stages(limits=limits)
+    stage.backend.script = list(script)
+    assert isinstance(await ask(stage, "def f(xs):\n    █", TriggerKind.INVOKED), Completion)
+    await stage.service.aclose()
+    found = booked(file)
+    assert (found.calls, found.prompt_tokens, found.completion_tokens) == expected
+
+
+async def test_a_continuation_that_a_limit_forbids_leaves_the_answer(stages: Any) -> None:
+    stage = stages(limits={"requests_per_minute": 1})
+    stage.backend.script = [["n = 0\n    return f(", Chunk("", "length", Usage(10, 5))], "1)"]
+    shown = await ask(stage, "def f(xs):\n    █", TriggerKind.INVOKED)
+    assert isinstance(shown, Completion)
+    assert shown.text == "n = 0"
+    assert len(stage.backend.requests) == 1
+
+
 def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
     from qwen_ls.backend.base import LimitError
 
@@ -292,7 +326,7 @@ def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
         ({"model": "qwen-coder-turbo-0919"}, Usage(1000, 0), (0.002, "CNY")),
         ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 1000), (0.0002, "CNY")),
         ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 9999), (0.0002, "CNY")),
-        ({"model": "qwen-coder-turbo"}, Usage(1000, 0, 1000), (0.002, "CNY")),
+        ({"model": "qwen-coder-turbo"}, Usage(1000, 0, 1000), (0.0004, "CNY")),
         ({"region": "singapore"}, Usage(1000, 0), None),
         ({"model": "mine"}, Usage(1000, 0), None),
         ({"provider": "vllm", "model": "Qwen/qwen-coder-turbo"}, Usage(1000, 0), None),
@@ -303,8 +337,3 @@ def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
 def test_prices(settings: dict[str, str], usage: Usage, expected: Any) -> None:
     found = price(resolve(Settings(**settings)), usage)
     assert found == (expected if expected is None else (pytest.approx(expected[0]), expected[1]))
-
-
-def test_each_price_stands_once() -> None:
-    assert len({(row.region, row.model) for row in PRICES}) == len(PRICES)
-    assert NOON_S

@@ -74,7 +74,14 @@ def read_usage(value: object) -> Usage | None:
 
 
 def _choice(answer: dict[str, Any]) -> dict[str, Any] | None:
-    """The first choice; choices of a higher index are alternatives that nobody asked for."""
+    """The first choice; choices of a higher index are alternatives that nobody asked for.
+
+    DashScope's native API has them in `output`; its older models have the one answer there, without choices.
+    """
+    if isinstance(output := answer.get("output"), dict):
+        if isinstance(output.get("text"), str) and output.get("choices") is None:
+            return output
+        answer = output
     choices = answer.get("choices")
     if choices is None:
         return None

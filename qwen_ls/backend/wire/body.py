@@ -1,4 +1,4 @@
-"""What both protocols' request bodies share: the parameters, the stop list, and how a body becomes bytes.
+"""What all request bodies share: the parameters, the stop list, and how a body becomes bytes.
 
 Pure. Parameters and ranges: DashScope's Completions API and chat references. What is not documented there
 (`suffix`, `n`, `echo`, `logprobs`, `user` …) is not sent.
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from qwen_ls.core.types import CompletionRequest
 
 
-def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
-    """The fields that all calls have in common, as the server calls them; what is None is left out."""
+def sampling(request: CompletionRequest, target: Target) -> dict[str, Any]:
+    """The fields that all protocols have in common; what is None is left out."""
     fields: dict[str, Any] = {
         "max_tokens": target.max_tokens(request.max_tokens),
         "temperature": request.temperature,
@@ -27,12 +27,18 @@ def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
         "presence_penalty": request.presence_penalty,
         "stop": list(stop_list(request, target)) or None,
     }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
+    """The fields that `/completions` and `/chat/completions` have in common, as the server calls them."""
+    fields = sampling(request, target)
     if request.stream:
         fields["stream"] = True
         if target.provider.stream_options:
             fields["stream_options"] = {"include_usage": True}
     names = target.form.names
-    called = {names.get(name, name): value for name, value in fields.items() if value is not None}
+    called = {names.get(name, name): value for name, value in fields.items()}
     called.pop("", None)  # what the server does not know
     return called
 

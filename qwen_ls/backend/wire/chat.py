@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from qwen_ls.backend.plan import Target
-    from qwen_ls.core.types import CompletionRequest
+    from qwen_ls.core.types import CompletionRequest, Prompt
 
 
 def chat_body(request: CompletionRequest, target: Target, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def chat_body(request: CompletionRequest, target: Target, extra: Mapping[str, An
         extra: the settings' `extraBody`, merged last.
     """
     provider = target.provider
-    messages: list[dict[str, Any]] = [{"role": "user", "content": request.prompt.text}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": _user_content(request.prompt)}]
     body: dict[str, Any] = {"model": request.model, "messages": messages, **parameters(request, target)}
     if request.prompt.prefix and provider.prefix_field:
         body[provider.prefix_field] = request.prompt.prefix
@@ -38,3 +38,11 @@ def chat_body(request: CompletionRequest, target: Target, extra: Mapping[str, An
     if target.thinking_off:
         body.update(provider.no_thinking)
     return merged(body, extra)
+
+
+def _user_content(prompt: Prompt) -> str | list[dict[str, Any]]:
+    """The user's text, as a string; with images, in parts (DashScope, "Partial Mode", its VL example)."""
+    if not prompt.images:
+        return prompt.text
+    images = [{"type": "image_url", "image_url": {"url": image}} for image in prompt.images]
+    return [*images, {"type": "text", "text": prompt.text}]

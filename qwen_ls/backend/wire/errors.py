@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.backend import base
 from qwen_ls.backend.plan import sentence, shown
+from qwen_ls.backend.presets import PLAN_KEY, dashscope_host
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class _Kind(enum.Enum):
     NO_FIM = enum.auto()
     WORKSPACE = enum.auto()
     PATH = enum.auto()
+    NATIVE_PATH = enum.auto()
     TOO_LONG = enum.auto()
     REQUEST = enum.auto()
     CONTENT = enum.auto()
@@ -149,6 +151,8 @@ def error_of(
         retry_after_s: how long the endpoint asked to wait, in seconds.
     """
     kind = _classify(failure, target.provider)
+    if kind is _Kind.NATIVE_PATH and target.native is None:
+        kind = _Kind.REQUEST
     if kind in {_Kind.RATE, _Kind.TOKEN_RATE}:
         return _rate_limit(kind, target, failure, retry_after_s)
     build, details_are_safe = _BUILDERS[kind]
@@ -196,9 +200,14 @@ def _classify(failure: Failure, provider: Provider) -> _Kind:
         lowered = failure.message.lower()
         if "model not exist" in lowered:  # the native API's 400 for an unknown model
             return _Kind.MODEL
+        if "url error" in lowered:  # the native API's 400 for the path of the other kind of model
+            return _Kind.NATIVE_PATH
         return _Kind.TOO_LONG if "input length" in lowered else _Kind.REQUEST
     return _Kind.UNKNOWN
 
+
+WRONG_NATIVE_PATH = "native path"
+"""The cause of the error that says: this model is bound to the native API's other path."""
 
 _Said = tuple[type[base.BackendError], str, str, str]
 """Type, message, remedy, cause."""
@@ -211,12 +220,15 @@ def _key(target: Target, failure: Failure, key_source: str) -> _Said:
     remedy = "Check the key."
     if target.region:
         remedy = f"Check the key; a key works in one region only, and region is set to {target.region}."
+    if (known := dashscope_host(target.host)) and known.is_plan:
+        remedy = f"Check the key; this host takes a plan's own keys only, which begin with {PLAN_KEY}."
     return base.AuthenticationError, f"{_who(target)} refused the key from the {key_source}", remedy, ""
 
 
 def _access(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"{_who(target)} does not let this key use the model {shown(target.model)}"
-    remedy = "It may be retired, or not enabled in the workspace: set model to another one, or enable it."
+    remedy = "It may be retired, or not enabled in the workspace: "
+    remedy += f"set model to {_instead(target)}, or enable it."
     return base.AccessError, message, remedy, f"access {target.model}"
 
 
@@ -233,10 +245,12 @@ def _billing(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _model(target: Target, failure: Failure, key_source: str) -> _Said:
     by = "the Completions API" if target.strategy is Strategy.FIM else "chat completions"
+    if target.native is not None:
+        by = "its native API"
     message = f"{_who(target)} has no model {shown(target.model)} for {by}"
-    remedy = "Set model to one that it serves, or leave it out for the default."
+    remedy = f"Set model to {_instead(target)}."
     if target.strategy is Strategy.FIM:
-        remedy = "Set model to one that it serves, or strategy to partial."
+        remedy = f"Set model to {_instead(target)}, or strategy to partial."
     return base.ModelError, message, remedy, f"model {target.model}"
 
 
@@ -259,6 +273,12 @@ def _path(target: Target, failure: Failure, key_source: str) -> _Said:
     message = f"There is no such service at {target.url} (HTTP {failure.status})"
     remedy = f"Check baseUrl; it usually ends in {target.provider.default_path}."
     return base.ModelError, message, remedy, "path"
+
+
+def _native_path(target: Target, failure: Failure, key_source: str) -> _Said:
+    message = f"{_who(target)} does not have the model {shown(target.model)} at {target.url}"
+    remedy = "Set protocol to openai, or nativePath in the model's row in models."
+    return base.RequestError, message, remedy, WRONG_NATIVE_PATH
 
 
 def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
@@ -311,6 +331,17 @@ def _rate_limit(
     )
 
 
+def _instead(target: Target) -> str:
+    """What to set model to: the successor, the default where that is another one, or what there is."""
+    defaults = target.provider.default_models
+    default = defaults.get(target.region, "") or defaults.get("", "")
+    if target.row.successor:
+        return f"its successor {target.row.successor}"
+    if default == target.model:
+        return "another one"
+    return f"one that is served, as {default} is" if target.provider.regions else "one that it serves"
+
+
 def _who(target: Target) -> str:
     return f"{target.provider.title} at {target.host}" if target.host else target.provider.title
 
@@ -328,6 +359,7 @@ _BUILDERS: dict[_Kind, tuple[Callable[[Target, Failure, str], _Said], bool]] = {
     _Kind.NO_FIM: (_no_fim, False),
     _Kind.WORKSPACE: (_workspace, False),
     _Kind.PATH: (_path, False),
+    _Kind.NATIVE_PATH: (_native_path, False),
     _Kind.TOO_LONG: (_too_long, False),
     _Kind.REQUEST: (_request, False),
     _Kind.CONTENT: (_content, False),

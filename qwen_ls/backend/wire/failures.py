@@ -67,7 +67,8 @@ def failure_in(answer: dict[str, Any], *, status: int = 200, request_id: str = "
     if isinstance(error, str) and error:
         error = {"message": error}  # Ollama
     if not isinstance(error, dict) or not error:
-        if answer.get("choices") is not None or not answer.get("code") or "message" not in answer:
+        is_answer = answer.get("choices") is not None or bool(answer.get("output"))
+        if is_answer or not answer.get("code") or "message" not in answer:
             return None
         error = answer  # DashScope's native shape, and old vLLM's
     code = error.get("code")

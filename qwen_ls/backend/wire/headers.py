@@ -52,6 +52,8 @@ def request_headers(
         if not may_receive_key(scheme, host, named_host=target.named_host):
             raise key_refused(target.base_url)
         headers["authorization"] = f"Bearer {key.value}"
+    if target.native is not None and stream:
+        headers["x-dashscope-sse"] = "enable"
     if target.workspace:
         headers["x-dashscope-workspace"] = target.workspace
     return headers | _checked(extra)

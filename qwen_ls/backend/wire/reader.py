@@ -118,7 +118,7 @@ class AnswerReader:
             self._finish_reason = chunk.finish_reason or self._finish_reason
             self._usage = chunk.usage or self._usage
             if text := self._text.feed(chunk.text, last=chunk.finish_reason is not None):
-                yield Chunk(text)
+                yield Chunk(text, None, chunk.usage)  # the native API counts in every event
 
     def _whole(self, body: bytes) -> Chunk:
         answer = in_choices(read_json(body), self._shape)

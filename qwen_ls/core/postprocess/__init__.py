@@ -23,6 +23,8 @@ BEFORE_CACHE: tuple[Step, ...] = (
     echo.drop_repeated_prefix,
     limit.drop_broken_line,
 )
+CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:3]
+"""For what goes on with an answer, before it is put to its beginning: chat models greet again."""
 AFTER_CACHE: tuple[Step, ...] = (
     whitespace.drop_typed_indent,
     whitespace.drop_stray_blank,

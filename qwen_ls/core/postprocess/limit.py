@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.text import has_open_bracket, indent_of, lines_of, width_of
+from qwen_ls.core.tokens import cut
 from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
@@ -22,14 +23,18 @@ _BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- )")
 _PREPROCESSOR = re.compile(r"#(?:if|ifdef|ifndef|elif|else|endif|pragma)\b")
 
 
+CUT = frozenset({"length", "deadline"})
+"""The finish reasons of an answer that would go on: the token limit, and our own clock."""
+
+
 def closes(line: str) -> bool:
     """Whether a line begins with what closes a block: `}`, `});`, `) -> int:`, `end`, `</div>`."""
     return bool(_CLOSER_LINE.match(line))
 
 
 def drop_broken_line(text: str, hole: Hole) -> str:
-    """Drop the last line of an answer that the token limit has cut, if it is not the only one."""
-    if hole.finish_reason != "length" or not hole.ask.multiline:
+    """Drop the last line of an answer that a limit has cut, if it is not the only one."""
+    if hole.finish_reason not in CUT or not hole.ask.multiline:
         return text
     head, newline, _ = text.rstrip("\r\n").rpartition("\n")
     return head + newline if head.strip() else text
@@ -135,3 +140,16 @@ def is_complete(text: str, hole: Hole) -> bool:
     if hole.is_prose:
         return False
     return scope(hole.context.line_prefix, hole.context.suffix, whole) < len(whole)
+
+
+def is_broken_off(text: str, hole: Hole) -> bool:
+    """Whether the token limit has cut an answer of several lines inside a statement that would be shown.
+
+    Between statements it is cut well: outside of brackets, after a line end. What is no text of the document
+    any more (a special token and what follows it) is not worth going on with.
+    """
+    if hole.finish_reason != "length" or not hole.ask.multiline or not text.strip():
+        return False
+    if cut(text) != text or is_complete(text, hole) or stop_at_dedent(text, hole) != text:
+        return False
+    return not text.endswith(("\n", "\r")) or has_open_bracket(text)

@@ -134,7 +134,9 @@ def test_llama_cpps_echo_is_taken_off_once(content: str, text: str) -> None:
         {"choices": ["x"]},
         {"choices": [{"text": 1}]},
         {"choices": [{"message": {"content": {"a": 1}}}]},
-        {"output": {"text": "native"}},
+        {"output": {}},
+        {"output": {"text": None}},
+        {"output": {"choices": "x"}},
     ],
 )
 def test_what_is_no_answer(body: dict) -> None:

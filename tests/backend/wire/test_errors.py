@@ -229,6 +229,34 @@ def test_a_wrong_key_names_source_and_region() -> None:
     )
 
 
+def test_a_plans_host_wants_a_plans_key() -> None:
+    settings = {"base_url": "https://coding.dashscope.aliyuncs.com/v1"}
+    assert "sk-sp-" in caught(401, compat("invalid_api_key"), **settings).remedy
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "settings", "word"),
+    [
+        pytest.param(403, "access_denied", {"model": "qwen3-coder-plus"}, "qwen3-coder-next", id="successor"),
+        pytest.param(404, "model_not_found", {"model": "qwen3-max"}, "qwen3.7-plus", id="successor, 404"),
+        pytest.param(404, "model_not_found", {"model": "qwen-typo"}, "qwen-coder-turbo", id="the default"),
+        pytest.param(
+            404,
+            "model_not_found",
+            {"model": "qwen-typo", "region": "singapore"},
+            "qwen3-coder-flash",
+            id="the default abroad",
+        ),
+        pytest.param(403, "access_denied", {}, "another one", id="the default itself"),
+        pytest.param(
+            404, "model_not_found", {"provider": "vllm", "model": "m"}, "it serves", id="anybody's server"
+        ),
+    ],
+)
+def test_a_model_that_is_not_there_is_told_with_what_to_use(status, code, settings, word) -> None:
+    assert word in caught(status, compat(code), **settings).remedy
+
+
 def test_a_missing_key_names_the_variable() -> None:
     error = error_of(read_failure(401, b""), target_of(provider="openai", base_url="http://h", model="m"))
     assert "OPENAI_API_KEY" in error.remedy
