@@ -14,7 +14,7 @@ from qwen_ls.core.types import Document, TriggerKind
 def found(language: str, picture: str) -> str | None:
     before, cursor, after = picture.partition("█")
     assert cursor
-    document = Document("file:///work/doc", 1, language, before + after)
+    document = Document("file:///project/doc", 1, language, before + after)
     return find_image(build_context(document, len(before), TriggerKind.INVOKED))
 
 

@@ -84,7 +84,7 @@ class Buffer:
     ) -> None:
         """Open the document of the picture."""
         self.client = client
-        self.uri = name if ":" in name else f"file:///work/{name}"
+        self.uri = name if ":" in name else f"file:///project/{name}"
         self.cursor = picture.index(CURSOR)
         self.text = picture.replace(CURSOR, "")
         self.version = 1

@@ -73,7 +73,7 @@ def place(offset: int) -> tuple[int, int]:
 
 
 def test_the_server_process_answers_everything_and_keeps_nothing(fake: FakeDashScope) -> None:
-    n_keys, pause_s, uri = 240, 0.04, "file:///work/chaos.py"
+    n_keys, pause_s, uri = 240, 0.04, "file:///project/chaos.py"
     chance = random.Random(20)
     fake.truth = TRUTH
     fake.script.extend(bad_day(chance, 1000))
@@ -183,7 +183,7 @@ async def test_no_call_is_made_while_the_breaker_is_open(fake: FakeDashScope, tm
     asked = []
     for n, (at, text) in enumerate(keys(n_keys)):
         # Two documents, so that calls are on their way while others fail.
-        uri, length = f"file:///work/{n % 2}.py", at + len(text)
+        uri, length = f"file:///project/{n % 2}.py", at + len(text)
         document = Document(uri, n, "python", TRUTH[:length])
         trigger = TriggerKind(1 + n % 3 // 2)
         asked.append((length, asyncio.create_task(service.complete(document, length, trigger))))

@@ -10,7 +10,7 @@ from tests.e2e.conftest import environment
 from tests.fake_dashscope import FakeDashScope, Reply
 from tests.lsp.wire import Wire, ask, did_change, did_open, edit
 
-URI = "file:///work/private.py"
+URI = "file:///project/private.py"
 KEY = "sk-test"
 DOCUMENT, ANSWER = "my_secret_variable", "my_secret_answer"
 FAULTS = [

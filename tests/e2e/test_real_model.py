@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real_model, pytest.mark.timeout(900)]
 ONLY_FIM = pytest.mark.parametrize("editor", ["fim"], indirect=True, scope="module")
 BOTH = pytest.mark.parametrize("editor", ["fim", "partial"], indirect=True, scope="module")
 PATIENCE_S = 600.0
-URI = "file:///work/real.py"
+URI = "file:///project/real.py"
 
 REVERSE_WORDS = '''\
 def reverse_words_with_special_chars(s):

@@ -10,7 +10,7 @@ from tests.e2e.conftest import environment
 from tests.fake_dashscope import Behaviour, FakeDashScope
 from tests.lsp.wire import Wire, ask, cancel, did_change, did_open, edit
 
-URI = "file:///work/soak.py"
+URI = "file:///project/soak.py"
 CHANGES, CANCELLED = 5_000, 1_000
 ALLOWED_MIB = 8
 """What an allocator may keep; a leak of two kilobytes a change would be ten."""

@@ -11,7 +11,7 @@ from tests.e2e.conftest import environment
 from tests.fake_dashscope import FakeDashScope, Reply
 from tests.lsp.wire import Wire, ask, did_change, did_open, edit, notification
 
-URI = "file:///work/a.py"
+URI = "file:///project/a.py"
 REQUESTS = 4
 
 # What the endpoint does, and words of the message that the user reads.
