@@ -105,10 +105,13 @@ _LARGE = 1_000_000
 _MULTIMODAL = NativePath.MULTIMODAL
 
 
-def _beijing(*tiers: Tier | tuple[float, float]) -> Mapping[str, Price]:
-    """Prices of Beijing, in yuan for 1,000 tokens: one for all lengths, or by tiers."""
+def _beijing(*tiers: Tier | tuple[float, float], cached_share: float = 1.0) -> Mapping[str, Price]:
+    """Prices of Beijing, in yuan for 1,000 tokens: one for all lengths, or by tiers.
+
+    Only the models on DashScope's page "Context cache" have a discount: a budget must not count on another.
+    """
     rows = tuple(tier if isinstance(tier, Tier) else Tier(*tier) for tier in tiers)
-    return types.MappingProxyType({"beijing": Price(rows)})
+    return types.MappingProxyType({"beijing": Price(rows, cached_share=cached_share)})
 
 
 _TURBO_PRICE = _beijing((0.002, 0.006))
@@ -150,6 +153,7 @@ HOSTED: tuple[Model, ...] = (
             Tier(0.006, 0.024, _SMALL),
             Tier(0.01, 0.04, 262_144),
             Tier(0.02, 0.2, _LARGE),
+            cached_share=0.2,
         ),
     ),
     Model(
@@ -168,6 +172,7 @@ HOSTED: tuple[Model, ...] = (
             Tier(0.0015, 0.006, _SMALL),
             Tier(0.0025, 0.01, 262_144),
             Tier(0.005, 0.025, _LARGE),
+            cached_share=0.2,
         ),
     ),
     Model(family=r"qwen\d[\d.]*-coder-.*", context_tokens=262_144, max_output_tokens=65_536),

@@ -27,6 +27,7 @@ from qwen_ls.core.types import Usage
         pytest.param("qwen3-coder-flash", Usage(1000, 0, 1000), 0.0002, id="all cached"),
         pytest.param("qwen3-coder-flash", Usage(1000, 100, 500), 0.001, id="half cached"),
         pytest.param("qwen3-coder-flash", Usage(1000, 0, 5000), 0.0002, id="more cached than there is"),
+        pytest.param("qwen-coder-turbo", Usage(1000, 0, 1000), 0.002, id="no discount is documented"),
         pytest.param("qwen-coder-turbo", Usage(), 0.0, id="nothing"),
     ],
 )

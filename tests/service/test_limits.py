@@ -137,7 +137,7 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
     [
         pytest.param(
             COUNTED[0],
-            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.000256), 0.0),
+            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0),
             id="counted by the endpoint",
         ),
         pytest.param(
@@ -326,7 +326,7 @@ def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
         ({"model": "qwen-coder-turbo-0919"}, Usage(1000, 0), (0.002, "CNY")),
         ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 1000), (0.0002, "CNY")),
         ({"model": "qwen3-coder-flash"}, Usage(1000, 0, 9999), (0.0002, "CNY")),
-        ({"model": "qwen-coder-turbo"}, Usage(1000, 0, 1000), (0.0004, "CNY")),
+        ({"model": "qwen-coder-turbo"}, Usage(1000, 0, 1000), (0.002, "CNY")),
         ({"region": "singapore"}, Usage(1000, 0), None),
         ({"model": "mine"}, Usage(1000, 0), None),
         ({"provider": "vllm", "model": "Qwen/qwen-coder-turbo"}, Usage(1000, 0), None),
