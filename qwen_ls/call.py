@@ -1,4 +1,4 @@
-"""One call to the endpoint: from a context to the model's cleaned answer, and who waits for it."""
+"""One call to the endpoint: from a context to the model's cleaned answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
+from qwen_ls.core.postprocess.limit import is_broken_off, is_enough
 from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.text import current_line_before
@@ -21,7 +21,6 @@ from qwen_ls.core.types import (
     CompletionRequest,
     Prompt,
     RawCompletion,
-    Reason,
     Skip,
     Strategy,
     Usage,
@@ -30,7 +29,7 @@ from qwen_ls.images import load_image
 from qwen_ls.report import Level, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Hashable
+    from collections.abc import Callable
     from pathlib import Path
 
     from qwen_ls.backend.base import Backend
@@ -43,65 +42,6 @@ if TYPE_CHECKING:
 LEAST_PROMPT_TOKENS = 64
 CONTINUATIONS = 2
 """How often an answer that the token limit has cut is continued, at most."""
-
-
-class Call:
-    """A call on its way. It lives while somebody waits for it."""
-
-    def __init__(
-        self, key: Hashable, work: Coroutine[None, None, RawCompletion | Skip], on_end: Callable[[], None]
-    ) -> None:
-        """Start the work.
-
-        Args:
-            key: the question; a request with the same one joins.
-            work: makes the call.
-            on_end: called when the call has ended, however it did.
-        """
-        self.key = key
-        self._waiters = 0
-        self._abandoned: Skip | None = None
-        self._task = asyncio.create_task(work)
-
-        def ended(task: asyncio.Task[RawCompletion | Skip]) -> None:
-            if not task.cancelled():
-                task.exception()  # it has been seen, also if nobody waits for it any more
-            on_end()
-
-        self._task.add_done_callback(ended)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a request may join."""
-        return self._abandoned is None
-
-    async def wait(self) -> RawCompletion | Skip:
-        """The answer, or why there is none.
-
-        Raises:
-            asyncio.CancelledError: the waiter was cancelled; if it was the last one, the call is closed.
-        """
-        self._waiters += 1
-        try:
-            await asyncio.wait({self._task})
-        finally:
-            self._waiters -= 1
-            # On the loop's next turn: a request that supersedes this one with the same question joins first.
-            asyncio.get_running_loop().call_soon(self._close_if_unwanted)
-        return self._abandoned or self._task.result()
-
-    def abandon(self, reason: Reason = Reason.ABANDONED) -> None:
-        """Close the connection, without waiting until it is closed."""
-        self._abandoned = self._abandoned or Skip(reason)
-        self._task.cancel()
-
-    def _close_if_unwanted(self) -> None:
-        if not self._waiters and not self._task.done():
-            self.abandon()
-
-    async def closed(self) -> None:
-        """Wait until the connection is closed."""
-        await asyncio.wait({self._task})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +60,10 @@ class Question:
     """The workspace's folders: an image may come from there."""
     paused: Callable[[], object] = lambda: None
     """Whether calls have to wait: then no second one is made."""
+    heard: Callable[[str, Hole], None] = lambda text, hole: None
+    """Told what has come so far, and what it is cleaned for."""
+    read_on: int = 0
+    """How many lines are wanted beyond what is shown."""
     image: str | None = None
 
     async def seeing(self, target: Target) -> Question:
@@ -284,7 +228,7 @@ async def _booked(
     request = question.request(target)
     ticket, received = await question.books.admit(target, request), Received()
     try:
-        raw = await _read(backend, request, hole, question.report, received, said=said)
+        raw = await _read(backend, request, hole, question, received, said=said)
     finally:
         question.books.settle(ticket, received)
     return _stopped(raw, question.settings.stop)
@@ -294,7 +238,7 @@ async def _read(
     backend: Backend,
     request: CompletionRequest,
     hole: Hole,
-    report: Report,
+    question: Question,
     received: Received,
     *,
     said: str = "",
@@ -311,16 +255,18 @@ async def _read(
         async with contextlib.aclosing(backend.stream(request)) as chunks:
             async for chunk in chunks:
                 if chunk.text and not text and not said:
-                    report.mark("first token")
+                    question.report.mark("first token")
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
                 received.text, received.finish_reason, received.usage = text, finish_reason, usage
-                if (
-                    "\n" in chunk.text
-                    and finish_reason is None
-                    and is_complete(said + without_held_back(text, held_back), hole)
-                ):
+                if not chunk.text:
+                    continue
+                so_far = said + without_held_back(text, held_back)
+                question.heard(so_far, hole)
+                has_line = "\n" in chunk.text and finish_reason is None
+                if has_line and is_enough(so_far, hole, read_on=question.read_on):
+                    text = text[: text.rfind("\n") + 1]  # the next line has only begun
                     break
     except DeadlineError:
         if "\n" not in text.strip():

@@ -74,12 +74,17 @@ class Endpoint:
                 return connecting.result()
 
     @property
-    def target(self) -> Target | None:
-        """Whom calls go to, once that is known."""
+    def backend(self) -> Backend | None:
+        """The backend, if it has been built."""
         connecting = self._backend
         if connecting is None or not connecting.done() or connecting.cancelled() or connecting.exception():
             return None
-        return connecting.result().target
+        return connecting.result()
+
+    @property
+    def target(self) -> Target | None:
+        """Whom calls go to, once that is known."""
+        return self.backend.target if self.backend else None
 
     async def warm(self) -> None:
         """Connect ahead of the first call. Never raises."""

@@ -1,6 +1,7 @@
 """CompletionService: the order of work of one request, and what is in flight.
 
-Gate → type-through → cache → join in flight → wait → call → cut the stream → trim → answer. Hits never wait.
+Gate → type-through → exact cache → walk back along the line → fuzzy → join what is in flight → wait → call → cut
+the stream → trim → answer → look ahead. Hits never wait.
 Time, sleep and ids are injected; the network is behind `backend.base.Backend`.
 """
 
@@ -10,16 +11,21 @@ import asyncio
 import itertools
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
-from qwen_ls.call import Call, Question, ask_model
+from qwen_ls.call import Question, ask_model
 from qwen_ls.core import postprocess
-from qwen_ls.core.cache import Candidate, CompletionCache
+from qwen_ls.core.ahead import READ_ON_LINES, READ_ON_TOKENS, Odds, after_accepting
+from qwen_ls.core.cache import CompletionCache
+from qwen_ls.core.candidate import Anchor, Candidate
 from qwen_ls.core.context import build_context
+from qwen_ls.core.pace import Pace
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.suffix import covered
+from qwen_ls.core.text import with_eol
 from qwen_ls.core.trigger import Ask, decide
 from qwen_ls.core.types import (
     Completion,
@@ -32,10 +38,12 @@ from qwen_ls.core.types import (
     TriggerKind,
 )
 from qwen_ls.endpoint import Endpoint
+from qwen_ls.flight import Flight
+from qwen_ls.flights import Flights
 from qwen_ls.report import Notice, Report, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from qwen_ls.backend.base import Backend
@@ -92,7 +100,10 @@ class CompletionService:
         )
         self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
         self._cache = CompletionCache(clock)
-        self._calls: dict[str, Call] = {}
+        self._flights = Flights(sleep)
+        self._pace, self._odds = Pace(), Odds()
+        self._waiting = 0
+        self._on_screen: dict[str, tuple[Completion, CompletionContext]] = {}
         self._report = Report(clock)
         self._counts = {"requests": 0, "calls": 0, "shown": 0, "accepted": 0, "tokens": 0}
         self._shown_status = self.status()
@@ -118,19 +129,22 @@ class CompletionService:
             waited_s: the time since the document's last change, credited to the wait.
 
         Raises:
-            asyncio.CancelledError: the request was cancelled; its connection is closed if nobody else waits.
+            asyncio.CancelledError: the request was cancelled; its call lives on for a moment.
         """
         self._count("requests")
         report = self._report = Report.begin(self._clock, document, trigger)
         context = build_context(document, offset, trigger, selected)
-        ask = decide(context, self.settings, enabled=self._enabled, waited_s=waited_s)
+        is_automatic = trigger is TriggerKind.AUTOMATIC
+        if is_automatic:
+            self._notice(context)
+        ask = decide(context, self.settings, enabled=self._enabled)
         if isinstance(ask, Skip):
             return report.end(ask)
-        key = CompletionCache.key(context, multiline=ask.multiline)
-        if trigger is TriggerKind.AUTOMATIC and (hit := self._known(context, ask, key, report)):
-            return report.end(hit)
+        if is_automatic and (known := self._known(context, ask, report)):
+            return report.end(known)
         try:
-            return report.end(await self._unknown(context, ask, key, report))
+            changed_s = self._clock() - waited_s
+            return report.end(await self._unknown(context, ask, report, changed_s))
         except BackendError as error:
             return report.end(self._endpoint.failed(error))
         except asyncio.CancelledError:
@@ -139,92 +153,183 @@ class CompletionService:
         finally:
             self._show_status()
 
-    def _known(
-        self, context: CompletionContext, ask: Ask, key: Hashable, report: Report
-    ) -> Completion | Skip | None:
-        """What can be answered at once: the rest of what is shown, or an answer to the same question."""
-        candidate = self._cache.candidate(context.document.uri)
-        if candidate and (rest := candidate.rest(context)):
-            return self._fit(rest, context, candidate.id, "type-through")
-        if answer := self._cache.answer(key):
-            return self._trim(answer, context, ask, "cache", report)
+    def _notice(self, context: CompletionContext) -> None:
+        """Learn from where the cursor is now: the typist's rhythm, and what became of what is shown."""
+        self._pace.key(self._clock())
+        shown = self._cache.shown(context.document.uri)
+        if shown is None:
+            return
+        if (typed := shown.typed(context)) is not None:
+            shown.reached = max(shown.reached, len(typed))
+        elif shown.anchor.is_left_of(context):
+            self._cache.turn_down(shown)
+
+    def _known(self, context: CompletionContext, ask: Ask, report: Report) -> Completion | Skip | None:
+        """What can be answered at once."""
+        for hit in self._cache.find(context, multiline=ask.multiline):
+            candidate = hit.candidate
+            if rest := candidate.rest_shown(hit.typed) if hit.source == "type-through" else "":
+                answer = self._fit(rest, context, candidate.id, hit.source)
+                self._look_ahead(context.document.uri)
+            else:
+                answer = self._show(candidate, hit.typed, context, ask, hit.source, report)
+            # That the model had nothing to say here is an answer; elsewhere it is none.
+            if isinstance(answer, Completion) or hit.source in {"type-through", "cache"}:
+                self._pace.fed(self._clock())
+                return answer
         return None
 
     async def _unknown(
-        self, context: CompletionContext, ask: Ask, key: Hashable, report: Report
+        self, context: CompletionContext, ask: Ask, report: Report, changed_s: float
     ) -> Completion | Skip:
-        """Join the call that is on its way for this very question, or wait and make one."""
-        call = self._calls.get(context.document.uri)
-        joins = call is not None and call.is_open and call.key == key
-        if call is None or not joins or context.trigger is TriggerKind.INVOKED:
-            if pause := self._pause():
-                return pause
-            if ask.delay_s:
-                await self._sleep(ask.delay_s)
-                report.mark("wait")
-            backend = await self._endpoint.connected()
-            if pause := self._pause():
-                return pause
-            # The settings, or the switch, may have changed since.
-            again = decide(context, self.settings, enabled=self._enabled)
-            if isinstance(again, Skip):
-                return again
-            report.target(backend.target)
-            if self._endpoint.is_half_open() and self._is_asking_for_others(context.document.uri):
-                return Skip(Reason.COOLING_DOWN, "one call finds out whether the endpoint is back")
-            call = self._start(backend, context, ask, key, report)
-        answer = await call.wait()
-        if isinstance(answer, Skip):
-            return answer
-        return self._trim(answer, context, ask, "network", report)
-
-    def _start(
-        self, backend: Backend, context: CompletionContext, ask: Ask, key: Hashable, report: Report
-    ) -> Call:
-        """Put a call on its way; the document's other one, if there is one, is closed."""
-        uri = context.document.uri
-        if other := self._calls.pop(uri, None):
-            other.abandon(Reason.SUPERSEDED)
-
-        async def work() -> RawCompletion | Skip:
-            question = Question(context, ask, self.settings, report, self._books, self.roots, self._pause)
+        """Join a call that is on its way, or wait and make one; again if it says something else."""
+        while True:
+            joined = self._join(context)
+            if joined is None:
+                backend = await self._ready(context, report, changed_s)
+                if isinstance(backend, Skip):
+                    return backend
+                joined = self._join(context)  # another request may have made the call meanwhile
+                joined = joined or (self._start(backend, context, ask, report), "")
+            flight, typed = joined
+            self._waiting += 1
+            self._show_status()
             try:
-                answer = await ask_model(backend, question, self._endpoint.tell)
+                said = await flight.wait(context, ask, typed)
+            finally:
+                self._waiting -= 1
+            if isinstance(said, Skip):
+                return said
+            if said is not None:
+                return self._show(flight.candidate, said, context, ask, "network", report)
+
+    def _join(self, context: CompletionContext) -> tuple[Flight, str] | None:
+        """The call that answers this request as well. An explicit request makes its own."""
+        return None if context.trigger is TriggerKind.INVOKED else self._flights.join(context)
+
+    async def _ready(self, context: CompletionContext, report: Report, changed_s: float) -> Backend | Skip:
+        """Wait as long as the place is worth; then whom to call, or why no call is made."""
+        if pause := self._pause():
+            return pause
+        if (wait_s := self._wait_s(context) - (self._clock() - changed_s)) > 0:
+            await self._sleep(wait_s)
+            report.mark("wait")
+        backend = await self._endpoint.connected()
+        if pause := self._pause():
+            return pause
+        # The settings, or the switch, may have changed since.
+        again = decide(context, self.settings, enabled=self._enabled)
+        if isinstance(again, Skip):
+            return again
+        report.target(backend.target)
+        if self._endpoint.is_half_open() and self._flights.others(context.document.uri):
+            return Skip(Reason.COOLING_DOWN, "one call finds out whether the endpoint is back")
+        return backend
+
+    def _wait_s(self, context: CompletionContext) -> float:
+        if context.trigger is TriggerKind.INVOKED:
+            return 0.0
+        wait_s = self._pace.wait_s(context, self._clock())
+        limit_ms = self.settings.debounce_ms
+        return min(wait_s, limit_ms / 1000) if isinstance(limit_ms, int) else wait_s
+
+    def _start(self, backend: Backend, context: CompletionContext, ask: Ask, report: Report) -> Flight:
+        """Put a call on its way."""
+        uri, started_s = context.document.uri, self._clock()
+        is_automatic = context.trigger is TriggerKind.AUTOMATIC
+        read_on = READ_ON_LINES if is_automatic and self.settings.look_ahead and not self._odds.are_bad else 0
+        if not self.settings.max_tokens:
+            ask = replace(ask, max_tokens=ask.max_tokens + read_on * READ_ON_TOKENS)
+        question = Question(
+            context, ask, self.settings, report, self._books, self.roots, self._pause, read_on=read_on
+        )
+
+        async def work(flight: Flight) -> RawCompletion | Skip:
+            is_first = True
+
+            def heard(text: str, hole: Hole) -> None:
+                nonlocal is_first
+                if is_first:
+                    self._pace.first_token(self._clock() - started_s)
+                is_first = False
+                flight.hear(text, hole)
+
+            try:
+                answer = await ask_model(backend, replace(question, heard=heard), self._endpoint.tell)
             except BackendError as error:
                 return self._endpoint.failed(error)
             self._endpoint.succeeded()
-            self._cache.file(key, answer)
             if answer.usage:
                 self._counts["tokens"] += answer.usage.prompt_tokens + answer.usage.completion_tokens
             return answer
 
-        def ended() -> None:
-            if self._calls.get(uri) is call:
-                del self._calls[uri]
-            self._show_status()
-
-        call = self._calls[uri] = Call(key, work(), ended)
+        candidate = Candidate("", Anchor.at(context), multiline=ask.multiline)
+        flight = Flight(
+            candidate,
+            work,
+            on_left=lambda flight: self._flights.leave(flight, at_once=not is_automatic),
+            on_end=lambda flight: self._ended(uri, flight),
+        )
+        self._flights.add(uri, flight, alone=not is_automatic)
         self._counts["calls"] += 1
+        self._pace.fed(started_s)
         self._show_status()
-        return call
+        return flight
 
-    def _is_asking_for_others(self, uri: str) -> bool:
-        """Whether a call is on its way for another document; this one's own would be closed by the next."""
-        return any(call.is_open for other, call in self._calls.items() if other != uri)
+    def _ended(self, uri: str, flight: Flight) -> None:
+        """Keep what a call has said: all of it, or the whole lines of one that was closed early."""
+        self._flights.remove(uri, flight)
+        if flight.is_whole:
+            self._cache.file(uri, flight.candidate)
+            self._look_ahead(uri)
+        elif flight.is_superseded and flight.candidate.text.strip():
+            flight.candidate.multiline = False
+            self._cache.file(uri, flight.candidate)
+        self._show_status()
 
-    def _trim(
-        self, answer: RawCompletion, context: CompletionContext, ask: Ask, source: str, report: Report
+    def _look_ahead(self, uri: str) -> None:
+        """Ask for what comes after what is shown, if it is likely to be taken and nobody has asked yet."""
+        shown, on_screen = self._cache.shown(uri), self._on_screen.get(uri)
+        backend = self._endpoint.backend
+        if shown is None or on_screen is None or backend is None or not self.settings.look_ahead:
+            return
+        is_known = shown.rest(shown.shown).strip() or self._flights.of(uri)
+        if is_known or not self._odds.are_good(shown) or self._pause() or self._endpoint.is_half_open():
+            return
+        context = after_accepting(*on_screen)
+        ask = decide(context, self.settings, enabled=self._enabled)
+        if isinstance(ask, Ask) and not any(self._cache.find(context, multiline=ask.multiline)):
+            self._start(backend, context, ask, Report(self._clock))
+
+    def _show(
+        self,
+        candidate: Candidate,
+        typed: str,
+        context: CompletionContext,
+        ask: Ask,
+        source: str,
+        report: Report,
     ) -> Completion | Skip:
-        """Fit an answer into the document as it is now, and remember that it is shown."""
-        hole = Hole(context, ask, finish_reason=answer.finish_reason)
-        text = postprocess.run(postprocess.AFTER_CACHE, answer.text, hole, report.steps)
+        """Fit what a candidate says into the document as it is now, and remember that it is shown."""
+        uri = context.document.uri
+        text = postprocess.run(
+            postprocess.AFTER_CACHE, candidate.rest(typed), Hole(context, ask), report.steps
+        )
         if isinstance(text, Skip):
             return text
         completion = self._fit(text, context, self._new_id(), source)
         if isinstance(completion, Skip):
             return completion
+        if context.trigger is TriggerKind.AUTOMATIC and self._cache.is_turned_down(context, text):
+            return Skip(Reason.TURNED_DOWN)
+        if before := self._cache.shown(uri):
+            self._odds.add(before)
+        candidate.id = completion.id
+        candidate.show(typed, with_eol(text, "\n"))
+        self._cache.show(uri, candidate)
+        self._on_screen[uri] = (completion, context)
         self._count("shown")
-        self._cache.show(context.document.uri, Candidate.shown(completion.id, text, context))
+        self._look_ahead(uri)
         return completion
 
     def _fit(
@@ -236,6 +341,7 @@ class CompletionService:
         if text == context.suffix[:n_covered]:
             return Skip(Reason.ECHO)  # accepting it would change nothing
         end += n_covered
+        text = with_eol(text, context.eol)
         if context.selected:
             start, text = context.selected.start, context.selected.text + text
         return Completion(completion_id, text, start, end, source)
@@ -246,6 +352,10 @@ class CompletionService:
         """The user accepted a completion."""
         if completion_id:
             self._count("accepted")
+        for uri in self._on_screen:
+            shown = self._cache.shown(uri)
+            if shown and shown.id == completion_id:
+                shown.reached = len(shown.shown)
 
     def _count(self, what: str) -> None:
         self._counts[what] += 1
@@ -260,12 +370,13 @@ class CompletionService:
     def clear_cache(self) -> None:
         """Forget every answer."""
         self._cache.clear()
+        self._on_screen.clear()
 
     def forget(self, uri: str) -> None:
         """The document was closed: drop what is kept for it, close what is in flight for it."""
         self._cache.forget(uri)
-        if call := self._calls.pop(uri, None):
-            call.abandon()
+        self._on_screen.pop(uri, None)
+        self._flights.abandon(uri)
 
     def explain(self) -> dict[str, Any]:
         """Why the last request showed what it showed. Plain values, no document text."""
@@ -277,7 +388,7 @@ class CompletionService:
             return Status("off", Reason.DISABLED.value)
         if pause := self._pause():
             return Status("error" if pause.reason is Reason.NOT_CONFIGURED else "limited", pause.detail)
-        return Status("thinking") if self._calls else Status("ready")
+        return Status("thinking") if self._waiting else Status("ready")
 
     def _pause(self) -> Skip | None:
         """Why no call is made now, if none is."""
@@ -297,19 +408,15 @@ class CompletionService:
         if settings == self.settings:
             return
         self.settings = settings
-        self._cache.clear()
-        for uri in list(self._calls):
-            self._calls.pop(uri).abandon()
+        self.clear_cache()
+        self._flights.abandon()
         self._endpoint.reconfigure(settings)
         self._books.reconfigure(settings)
         self._show_status()
 
     async def aclose(self) -> None:
         """Cancel what is in flight and free connections and processes."""
-        calls, self._calls = list(self._calls.values()), {}
-        for call in calls:
-            call.abandon()
-        await asyncio.gather(*(call.closed() for call in calls))
+        await self._flights.aclose()
         await self._endpoint.aclose()
         await self._books.aclose()
 

@@ -202,6 +202,12 @@ class Settings:
         project=True,
         choices=("automatic", "manual"),
     )
+    look_ahead: bool = option(
+        True,
+        "Whether answers are read on for a few lines, and what comes after a suggestion that is likely to be "
+        "accepted is asked for ahead. Within the limits.",
+        project=True,
+    )
     languages: tuple[str, ...] = option(
         (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True
     )

@@ -16,7 +16,7 @@ from qwen_ls.core.trigger import Ask
 from qwen_ls.core.types import Reason, Skip, Strategy
 from tests.marked import context
 
-LINE, BLOCK = Ask(False, 1, 64, 0.0), Ask(True, 24, 256, 0.0)
+LINE, BLOCK = Ask(False, 1, 64), Ask(True, 24, 256)
 FIM, PARTIAL = Strategy.FIM, Strategy.PARTIAL
 
 
@@ -327,8 +327,7 @@ def test_the_broken_last_line_of_an_answer_cut_by_length_is_dropped() -> None:
 
 def test_no_more_lines_than_asked_for() -> None:
     assert (
-        accept("if a:\n    █", "\n    ".join("bcdef"), ask=Ask(True, 3, 256, 0.0))
-        == "if a:\n    b\n    c\n    d█"
+        accept("if a:\n    █", "\n    ".join("bcdef"), ask=Ask(True, 3, 256)) == "if a:\n    b\n    c\n    d█"
     )
 
 

@@ -25,7 +25,7 @@ BLOCK = "def total(xs):\n    █"
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    stage = Stage(debounce_ms=0)
+    stage = Stage(debounce_ms=0, look_ahead=False)
     yield stage
     await stage.service.aclose()
     assert stage.backend.live == 0
