@@ -63,8 +63,8 @@ def _address(text: str) -> tuple[str, int]:
 
 def _keys(text: str) -> int:
     """Read how many keys are wanted."""
-    if not text.isascii() or not text.isdigit() or not 20 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 20 to 100000")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
     return int(text)
 
 
