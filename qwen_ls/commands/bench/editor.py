@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qwen_ls.commands.playground import ghost as ghosts
+from qwen_ls.core.text import common_length
 from qwen_ls.core.types import Completion, Document
 
 if TYPE_CHECKING:
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
 class Editor:
     """Types one passage into its file."""
 
-    def __init__(self, passage: Passage) -> None:
-        self._passage = passage
+    def __init__(self, passage: Passage, *, closes_brackets: bool = False) -> None:
+        """Open the file without the passage.
+
+        Args:
+            passage: what will be typed.
+            closes_brackets: whether the editor closes brackets as they are opened.
+        """
+        self._passage, self._closes_brackets = passage, closes_brackets
         self.text, self.cursor = passage.before + passage.after, len(passage.before)
         self._ghost: ghosts.Ghost | None = None
         self._version = 0
@@ -35,14 +42,21 @@ class Editor:
 
     def press(self, key: Key) -> None:
         """Type, or delete."""
-        start = self.cursor - key.n_deleted
-        self._change(self.text[:start] + key.text + self.text[self.cursor :], start + len(key.text))
+        written = self.written
+        self._write(written[: len(written) - key.n_deleted] + key.text)
 
-    def _change(self, text: str, cursor: int) -> None:
-        old, self.text, self.cursor = self.text, text, cursor
+    def _write(self, written: str) -> None:
+        """Have this written, and the closers right of it."""
+        old, passage = self.text, self._passage
+        closers = self._closers(common_length(written, passage.text))
+        self.text = passage.before + written + closers + passage.after
+        self.cursor = len(passage.before) + len(written)
         self._version += 1
-        if self._ghost and not ghosts.survives(self._ghost, old, text, cursor):
+        if self._ghost and not ghosts.survives(self._ghost, old, self.text, self.cursor):
             self._ghost = None
+
+    def _closers(self, place: int, opened_before: int | None = None) -> str:
+        return self._passage.closers(place, opened_before=opened_before) if self._closes_brackets else ""
 
     def show(self, completion: Completion | None, document: Document) -> bool:
         """Show an answer in place of what was shown, or nothing.
@@ -70,25 +84,27 @@ class Editor:
         return view.text if view else ""
 
     def right_suggestion(self) -> str:
-        """The same where it is what will be typed, all of it; else empty."""
+        """The same where it is what will be typed, all of it, and nothing is doubled or lost; else empty."""
         view = self._view()
-        if view is None:
-            return ""
-        text = self.text[: self.cursor] + view.text + self.text[self.cursor + view.replaced :]
-        return view.text if self._passage.agrees(text, self.cursor + len(view.text)) else ""
+        return view.text if view and self._is_meant(view) and self._is_clean(view) else ""
+
+    def is_misplaced(self) -> bool:
+        """Whether the right text is shown, and accepting it would double brackets, or lose some."""
+        view = self._view()
+        return view is not None and self._is_meant(view) and not self._is_clean(view)
+
+    def _is_meant(self, view: ghosts.Shown) -> bool:
+        return self._passage.text.startswith(self.written + view.text)
+
+    def _is_clean(self, view: ghosts.Shown) -> bool:
+        size = len(self.written)
+        closers = self._closers(size + len(view.text), size)
+        return self.text[self.cursor + view.replaced :] == closers + self._passage.after
 
     def take(self, size: int) -> None:
-        """Accept so many characters of what is shown; all of it, where that many are left."""
-        view = self._view()
-        if view is None:
-            return
-        whole = size >= len(view.text)
-        rest = self.text[self.cursor + view.replaced if whole else self.cursor :]
-        self._change(
-            self.text[: self.cursor] + view.text[:size] + rest, self.cursor + min(size, len(view.text))
-        )
-        if whole:
-            self._ghost = None
+        """Accept so many characters of what is shown."""
+        if view := self._view():
+            self._write(self.written + view.text[:size])
 
     def _view(self) -> ghosts.Shown | None:
         return ghosts.shown(self._ghost, self.text, self.cursor) if self._ghost else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from qwen_ls.commands import CommandError, documents
-from qwen_ls.core.text import indent_of, lines_of, with_eol
+from qwen_ls.core.text import CLOSERS, OPENERS, PAIRS, indent_of, lines_of, with_eol
 
 BUILT_IN = "textwrap"
 """The module of the standard library that is typed where no file is named."""
@@ -44,10 +44,38 @@ class Passage:
             return "\t"
         return min(indents, key=len, default="    ")
 
-    def agrees(self, text: str, cursor: int) -> bool:
-        """Whether a document is on its way to the whole: right so far, nothing doubled."""
-        whole = self.whole
-        return len(text) <= len(whole) and whole.startswith(text[:cursor]) and whole.endswith(text[cursor:])
+    def closers(self, place: int, *, opened_before: int | None = None) -> str:
+        """The closing brackets that an editor has put right of the cursor, once all up to `place` is typed.
+
+        Those of brackets that the text closes on the same line. An editor would close the others, too, but
+        few people type a block that way.
+
+        Args:
+            place: how many characters of the text are typed.
+            opened_before: only closers of brackets that stand before this place; what was accepted, no editor
+                closes.
+        """
+        start = self.text.rfind("\n", 0, place) + 1
+        line = self.text[start:].partition("\n")[0]
+        limit = place if opened_before is None else min(place, opened_before)
+        return "".join(
+            line[end]
+            for end, begin in sorted(_pairs(line).items())
+            if start + begin < limit and place <= start + end
+        )
+
+
+def _pairs(line: str) -> dict[int, int]:
+    """The closing brackets of a line whose opening ones stand on it, and where those are."""
+    pairs, stack = {}, list[int]()
+    for place, char in enumerate(line):
+        if char in OPENERS:
+            stack.append(place)
+        elif char in CLOSERS and stack and line[stack[-1]] == PAIRS[char]:
+            pairs[place] = stack.pop()
+        elif char in CLOSERS:
+            stack.clear()
+    return pairs
 
 
 def cut(name: str, language: str, text: str, *, n_characters: int, seed: int = 0) -> Passage:

@@ -51,10 +51,11 @@ class Client:
     """How long it waits after a change before it asks; another change begins it anew."""
     cancels: bool = True
     """Whether a change takes the last request back at once. If not, only the next request supersedes it."""
+    closes_brackets: bool = True
 
 
 VSCODE = Client()
-NEOVIM = Client(held_back_s=0.2, cancels=False)
+NEOVIM = Client(held_back_s=0.2, cancels=False, closes_brackets=False)
 """`vim.lsp.inline_completion` of Neovim 0.12."""
 
 
@@ -84,7 +85,8 @@ class Replay:
             on_key: told how many keys were pressed so far.
         """
         self._server, self._tally, self._client, self._on_key = server, tally, client, on_key
-        self._editor, self._typist = Editor(passage), Typist(passage, seed=seed, habits=habits)
+        self._editor = Editor(passage, closes_brackets=client.closes_brackets)
+        self._typist = Typist(passage, seed=seed, habits=habits)
         self._passage = passage
         self._keys_alone = keys_alone(passage, seed=seed, habits=habits)
         self._asking: asyncio.Task[None] | None = None
@@ -190,8 +192,8 @@ class Replay:
         story = self._server.explain()
         self._tally.answered(result, story if story.get("version") == document.version else {})
         if isinstance(result, Completion):
-            self._tally.stale += not fits(result, document, offset)
             self._show(result, document)
+            self._tally.stale += not fits(result, document, offset) or self._editor.is_misplaced()
         elif result.reason is not Reason.SUPERSEDED:
             self._show(None, document)
 

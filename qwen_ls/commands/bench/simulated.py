@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.commands.bench.meter import PrefixCache, prompt_text
 from qwen_ls.core.budget import estimate_tokens
-from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.text import current_line_after, indent_of, lines_of, width_of
 from qwen_ls.core.types import Chunk
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Manner:
     """The share of answers that is not what will be typed."""
     long: float = 0.15
     """The share of the others that does not stop where it should."""
+    minds_closers: float = 0.5
+    """How often an answer ends before the brackets that the editor has put right of the cursor."""
 
 
 class SimulatedEndpoint:
@@ -65,7 +67,7 @@ class SimulatedEndpoint:
         text = prompt_text(prompt)
         unread = estimate_tokens(text) - self._cache.read(text)
         await asyncio.sleep(manner.first_token_s + unread * manner.prefill_s)
-        tokens = _TOKEN.findall(prompt.held_back + self.answer(prompt.prefix))
+        tokens = _TOKEN.findall(prompt.held_back + self.answer(prompt.prefix, prompt.suffix))
         for number, token in enumerate(tokens[: request.max_tokens]):
             if number:
                 await asyncio.sleep(1 / manner.tokens_per_s)
@@ -78,8 +80,8 @@ class SimulatedEndpoint:
     async def aclose(self) -> None:
         """There is nothing to close."""
 
-    def answer(self, prefix: str) -> str:
-        """What is said after a prefix."""
+    def answer(self, prefix: str, suffix: str = "") -> str:
+        """What is said between a prefix and a suffix."""
         place = self._place(prefix)
         if place is None:
             return self._other_code(prefix, Random(f"{self._seed} lost {prefix[-80:]}"))
@@ -91,6 +93,9 @@ class SimulatedEndpoint:
         end = len(whole) - len(self._passage.after)
         if draw.random() < self._manner.long:
             return whole[place : place + _RUN_ON_CHARS]
+        closers = current_line_after(suffix)
+        if closers and draw.random() < self._manner.minds_closers:
+            return whole[place:end].partition("\n")[0].partition(closers)[0]
         return block(prefix[-_ANCHOR_CHARS:].rpartition("\n")[2], whole[place:end])
 
     def _place(self, prefix: str) -> int | None:
