@@ -1,7 +1,8 @@
 """`python -m tests.bench`: the server's own cost, beside a stock pygls server and a bare JSON-RPC loop.
 
 All variants of a row are measured in turn, in one run: read the ratios, not the milliseconds. `--json FILE`
-writes the figures; `--quick` makes a run of a minute.
+writes the figures; `--quick` makes a run of a minute. `python -m tests.bench replay` is another bench: what a
+typist gets, and what it costs, beside a naive server (`tests.bench.replay`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.bench import replay
 from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import FakeDashScope
 
@@ -206,10 +208,24 @@ def show(rows: Rows) -> None:
 def main() -> int:
     """Run every part."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=["server", "replay"], default="server")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--seed", type=int, default=0, help="of the replay's typist and endpoint")
+    parser.add_argument("--real", action="store_true", help="replay: in real time, with the local model")
     arguments = parser.parse_args()
-    scale = 1 if arguments.quick else 4
+    if arguments.part == "replay":
+        figures: Any = replay.main(quick=arguments.quick, seed=arguments.seed, real=arguments.real)
+    else:
+        figures = server(quick=arguments.quick)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1), "utf-8")
+    return 0
+
+
+def server(*, quick: bool) -> Rows:
+    """Measure what the server itself costs."""
+    scale = 1 if quick else 4
     everything: Rows = []
     with FakeDashScope.in_thread() as fake:
         parts: list[Callable[[], Rows]] = [
@@ -227,9 +243,7 @@ def main() -> int:
             rows = part()
             show(rows)
             everything += rows
-    if arguments.json:
-        arguments.json.write_text(json.dumps(everything, indent=1), "utf-8")
-    return 0
+    return everything
 
 
 if __name__ == "__main__":

@@ -85,6 +85,13 @@ def accept(
         pytest.param("f'{x█}'", ".y}!'", "f'{x.y}!'█", id="a-field-in-a-string"),
         pytest.param("a = `${x█}`;", ".y}`;", "a = `${x.y}`;█", id="a-field-in-a-template"),
         pytest.param("f'{x█}'", ".y", "f'{x.y█}'", id="a-field-that-is-closed-already"),
+        pytest.param(
+            "print(f'{x.█})",
+            "y} of {z}')",
+            "print(f'{x.y} of {z}')█",
+            id="two-fields-in-a-string-that-is-open",
+        ),
+        pytest.param('"""f(x: [█])', "int] = y", '"""f(x: [int] = y█)', id="a-bracket-in-a-docstring"),
         pytest.param("  end\n█", "end\n", "  end\nend█", id="a-closer-after-its-like"),
         pytest.param("  });\n█", "});\n", "  });\n});█", id="a-closer-of-brackets-after-its-like"),
         pytest.param("  </div>\n█", "</div>\n", "  </div>\n</div>█", id="a-tag-after-its-like"),

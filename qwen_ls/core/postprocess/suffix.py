@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, open_quote, unmatched_closers, with_eol
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 CLOSING = frozenset(CLOSERS + QUOTES + ";,: \t")
 """What an editor, or the statement around the cursor, closes a line with."""
+_ESCAPE_OR_QUOTE = re.compile(r"""\\.|["'`]""", re.DOTALL)
 MIN_OVERLAP = 3
 """A shorter overlap with the rest of the line is chance, unless it is all of the rest."""
 
@@ -92,13 +94,12 @@ def covered(text: str, context: CompletionContext) -> int:
     if not tail or tail[0] not in CLOSERS + QUOTES:
         return 0
     inside = open_quote(context.line_prefix)
-    closers = _closers(text, inside, in_field=tail[0] == "}")
-    if inside and closers[:1] == [inside] and tail[0] != inside:
-        closers = closers[1:]  # the string's end was not typed by the editor; the brackets after it were
     count = 0
-    for char in closers:
+    for char in _closers(text, inside, in_string=tail[0] in CLOSERS):
         if count < len(tail) and tail[count] == char:
             count += 1
+        elif char == inside:
+            inside = ""  # the string's end was not typed by the editor; the brackets around it were
         else:
             break
     rest = tail[count:].rstrip()
@@ -107,16 +108,20 @@ def covered(text: str, context: CompletionContext) -> int:
     return count
 
 
-def _closers(text: str, inside: str, *, in_field: bool) -> list[str]:
+def _closers(text: str, inside: str, *, in_string: bool) -> list[str]:
     """The closers in a text whose openers stand before it.
 
     Args:
         text: what is inserted.
         inside: the quote that is open before it, if one is.
-        in_field: whether that quote may have been left for a field, as in `f"{x"` and `${x`.
+        in_string: whether brackets of that string count as well: a field's (`f"{x`, `${x`), or such as an
+            editor has closed in a text.
     """
-    if inside and in_field:
-        ends = [offset for char, offset in unmatched_closers(text) if char == "}"]
-        if ends:
-            return ["}", *_closers(text[ends[0] + 1 :], inside, in_field=False)]
+    if inside and in_string:
+        first = text.partition("\n")[0]
+        end = next(
+            (found.start() for found in _ESCAPE_OR_QUOTE.finditer(first) if found[0] == inside), len(first)
+        )
+        closers = [char for char, _ in unmatched_closers(first[:end]) if char in CLOSERS]
+        return [*closers, *_closers(text[end:], inside, in_string=False)]
     return [char for char, _ in unmatched_closers(text, inside=inside)]
