@@ -90,6 +90,11 @@ class Question:
         max_tokens = target.max_tokens(self.ask.max_tokens)
         return build_request(self.settings, target.model, prompt, max_tokens)
 
+    def has_enough(self, text: str, hole: Hole) -> bool:
+        """Whether the stream may be cut. A fence or an echo at an answer's beginning does not count."""
+        clean = postprocess.run(postprocess.BEFORE_CACHE, text, hole)
+        return isinstance(clean, str) and is_enough(clean, hole, read_on=self.read_on)
+
     def after(self, text: str) -> Question:
         """The question that is left once the model has said this."""
         prefix = self.context.prefix + text
@@ -265,7 +270,7 @@ async def _read(
                 so_far = said + without_held_back(text, held_back)
                 question.heard(so_far, hole)
                 has_line = "\n" in chunk.text and finish_reason is None
-                if has_line and is_enough(so_far, hole, read_on=question.read_on):
+                if has_line and question.has_enough(so_far, hole):
                     text = text[: text.rfind("\n") + 1]  # the next line has only begun
                     break
     except DeadlineError:

@@ -17,7 +17,7 @@ from qwen_ls.core.text import with_eol
 from qwen_ls.core.types import RawCompletion, Reason, Skip, Strategy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from qwen_ls.core.candidate import Candidate
     from qwen_ls.core.trigger import Ask
@@ -90,13 +90,19 @@ class Flight:
         return bool(self._waiters)
 
     def typed(self, context: CompletionContext) -> str | None:
-        """What was typed at its place, as far as that agrees with what it has said; None where it does not."""
+        """What was typed at its place, if that agrees with what it has said; else None."""
         self._catch_up()
+        return next((typed for typed in self._typed(context) if self._agrees(typed)), None)
+
+    def is_of_use(self, context: CompletionContext) -> bool:
+        """Whether its place is in the document, and nothing else than what it says was typed there."""
+        anchor = self.candidate.anchor
+        is_here = next(self._typed(context), None) is not None
+        return self.typed(context) is not None if is_here else anchor.stands_in(context.document.text)
+
+    def _typed(self, context: CompletionContext) -> Iterator[str]:
         at_most = len(self._clean) * 2 + TYPED_CHARS
-        for typed in self.candidate.anchor.typed(context, at_most=at_most):
-            if self._agrees(typed):
-                return typed
-        return None
+        return self.candidate.anchor.typed(context, at_most=at_most)
 
     def hear(self, text: str, hole: Hole) -> None:
         """The call has said this so far.
@@ -160,7 +166,9 @@ class Flight:
             return
         text = postprocess.run(postprocess.BEFORE_CACHE, self._said, self._hole)
         self._clean = "" if isinstance(text, Skip) else with_eol(text, "\n")
-        self.candidate.text = self._clean[: self._clean.rfind("\n") + 1]
+        lines = self._clean[: self._clean.rfind("\n") + 1]
+        if not self.candidate.text.startswith(lines):  # the end of a fence takes a line end back
+            self.candidate.text = lines
 
     def _tell(self, waiter: _Waiter, *, has_line: bool) -> None:
         """Answer a request, if it can be."""
@@ -180,6 +188,7 @@ class Flight:
             self._settle(result, failure)
         else:
             self._clean = self.candidate.text = with_eol(result.text, "\n")
+            self.candidate.whole |= result.finish_reason == "stop"
             for waiter in self._waiters:
                 is_all_typed = waiter.typed and not self.candidate.rest(waiter.typed).strip()
                 if not waiter.outcome.done():

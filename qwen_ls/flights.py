@@ -48,7 +48,7 @@ class Flights:
         for flight in self.of(context.document.uri):
             if (typed := flight.typed(context)) is not None:
                 return flight, typed
-            if not flight.candidate.anchor.stands_in(context.document.text):
+            if not flight.is_of_use(context):
                 flight.abandon(Reason.SUPERSEDED)
         return None
 

@@ -1,7 +1,7 @@
 """CompletionService: the order of work of one request, and what is in flight.
 
-Gate → type-through → exact cache → walk back along the line → fuzzy → join what is in flight → wait → call → cut
-the stream → trim → answer → look ahead. Hits never wait.
+Gate → type-through → exact cache → walk back along the line → fuzzy → join what is in flight → wait → call →
+cut the stream → trim → answer → look ahead. Hits never wait.
 Time, sleep and ids are injected; the network is behind `backend.base.Backend`.
 """
 
@@ -17,15 +17,10 @@ from typing import TYPE_CHECKING, Any
 from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
 from qwen_ls.call import Question, ask_model
-from qwen_ls.core import postprocess
-from qwen_ls.core.ahead import READ_ON_LINES, READ_ON_TOKENS, Odds, after_accepting
-from qwen_ls.core.cache import CompletionCache
+from qwen_ls.core.ahead import READ_ON_LINES, READ_ON_TOKENS
 from qwen_ls.core.candidate import Anchor, Candidate
 from qwen_ls.core.context import build_context
 from qwen_ls.core.pace import Pace
-from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.suffix import covered
-from qwen_ls.core.text import with_eol
 from qwen_ls.core.trigger import Ask, decide
 from qwen_ls.core.types import (
     Completion,
@@ -41,6 +36,7 @@ from qwen_ls.endpoint import Endpoint
 from qwen_ls.flight import Flight
 from qwen_ls.flights import Flights
 from qwen_ls.report import Notice, Report, Status
+from qwen_ls.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,6 +44,7 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.books import Price
+    from qwen_ls.core.postprocess.hole import Hole
     from qwen_ls.settings import Settings
 
 
@@ -93,17 +90,15 @@ class CompletionService:
         """The workspace's folders; images may be sent from there."""
         self._clock, self._sleep, self._on_status = clock, sleep, on_status
         numbers = itertools.count(1)
-        self._new_id = new_id or (lambda: f"c{next(numbers)}")
+        self._screen = Screen(clock, new_id or (lambda: f"c{next(numbers)}"))
         self._enabled = True
         self._endpoint = Endpoint(
             settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
         )
         self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
-        self._cache = CompletionCache(clock)
         self._flights = Flights(sleep)
-        self._pace, self._odds = Pace(), Odds()
+        self._pace = Pace()
         self._waiting = 0
-        self._on_screen: dict[str, tuple[Completion, CompletionContext]] = {}
         self._report = Report(clock)
         self._counts = {"requests": 0, "calls": 0, "shown": 0, "accepted": 0, "tokens": 0}
         self._shown_status = self.status()
@@ -136,15 +131,18 @@ class CompletionService:
         context = build_context(document, offset, trigger, selected)
         is_automatic = trigger is TriggerKind.AUTOMATIC
         if is_automatic:
-            self._notice(context)
+            self._pace.key(self._clock())
+            self._screen.notice(context)
         ask = decide(context, self.settings, enabled=self._enabled)
         if isinstance(ask, Skip):
             return report.end(ask)
-        if is_automatic and (known := self._known(context, ask, report)):
-            return report.end(known)
+        if is_automatic and (known := self._screen.known(context, ask, report)):
+            self._pace.fed(self._clock())
+            return report.end(self._shown(document.uri, known))
         try:
             changed_s = self._clock() - waited_s
-            return report.end(await self._unknown(context, ask, report, changed_s))
+            answer = await self._unknown(context, ask, report, changed_s)
+            return report.end(self._shown(document.uri, answer))
         except BackendError as error:
             return report.end(self._endpoint.failed(error))
         except asyncio.CancelledError:
@@ -153,31 +151,13 @@ class CompletionService:
         finally:
             self._show_status()
 
-    def _notice(self, context: CompletionContext) -> None:
-        """Learn from where the cursor is now: the typist's rhythm, and what became of what is shown."""
-        self._pace.key(self._clock())
-        shown = self._cache.shown(context.document.uri)
-        if shown is None:
-            return
-        if (typed := shown.typed(context)) is not None:
-            shown.reached = max(shown.reached, len(typed))
-        elif shown.anchor.is_left_of(context):
-            self._cache.turn_down(shown)
-
-    def _known(self, context: CompletionContext, ask: Ask, report: Report) -> Completion | Skip | None:
-        """What can be answered at once."""
-        for hit in self._cache.find(context, multiline=ask.multiline):
-            candidate = hit.candidate
-            if rest := candidate.rest_shown(hit.typed) if hit.source == "type-through" else "":
-                answer = self._fit(rest, context, candidate.id, hit.source)
-                self._look_ahead(context.document.uri)
-            else:
-                answer = self._show(candidate, hit.typed, context, ask, hit.source, report)
-            # That the model had nothing to say here is an answer; elsewhere it is none.
-            if isinstance(answer, Completion) or hit.source in {"type-through", "cache"}:
-                self._pace.fed(self._clock())
-                return answer
-        return None
+    def _shown(self, uri: str, answer: Completion | Skip) -> Completion | Skip:
+        """Count what is shown, and look ahead of it."""
+        if isinstance(answer, Completion):
+            if answer.source != "type-through":
+                self._count("shown")
+            self._look_ahead(uri)
+        return answer
 
     async def _unknown(
         self, context: CompletionContext, ask: Ask, report: Report, changed_s: float
@@ -201,7 +181,7 @@ class CompletionService:
             if isinstance(said, Skip):
                 return said
             if said is not None:
-                return self._show(flight.candidate, said, context, ask, "network", report)
+                return self._screen.show(flight.candidate, said, context, ask, "network", report)
 
     def _join(self, context: CompletionContext) -> tuple[Flight, str] | None:
         """The call that answers this request as well. An explicit request makes its own."""
@@ -237,7 +217,11 @@ class CompletionService:
         """Put a call on its way."""
         uri, started_s = context.document.uri, self._clock()
         is_automatic = context.trigger is TriggerKind.AUTOMATIC
-        read_on = READ_ON_LINES if is_automatic and self.settings.look_ahead and not self._odds.are_bad else 0
+        read_on = (
+            READ_ON_LINES
+            if is_automatic and self.settings.look_ahead and not self._screen.odds.are_bad
+            else 0
+        )
         if not self.settings.max_tokens:
             ask = replace(ask, max_tokens=ask.max_tokens + read_on * READ_ON_TOKENS)
         question = Question(
@@ -263,7 +247,7 @@ class CompletionService:
                 self._counts["tokens"] += answer.usage.prompt_tokens + answer.usage.completion_tokens
             return answer
 
-        candidate = Candidate("", Anchor.at(context), multiline=ask.multiline)
+        candidate = Candidate("", Anchor.at(context), whole=ask.multiline)
         flight = Flight(
             candidate,
             work,
@@ -280,71 +264,24 @@ class CompletionService:
         """Keep what a call has said: all of it, or the whole lines of one that was closed early."""
         self._flights.remove(uri, flight)
         if flight.is_whole:
-            self._cache.file(uri, flight.candidate)
+            self._screen.cache.file(uri, flight.candidate)
             self._look_ahead(uri)
         elif flight.is_superseded and flight.candidate.text.strip():
-            flight.candidate.multiline = False
-            self._cache.file(uri, flight.candidate)
+            flight.candidate.whole = False
+            self._screen.cache.file(uri, flight.candidate)
         self._show_status()
 
     def _look_ahead(self, uri: str) -> None:
         """Ask for what comes after what is shown, if it is likely to be taken and nobody has asked yet."""
-        shown, on_screen = self._cache.shown(uri), self._on_screen.get(uri)
         backend = self._endpoint.backend
-        if shown is None or on_screen is None or backend is None or not self.settings.look_ahead:
+        if backend is None or not self.settings.look_ahead or self._flights.of(uri):
             return
-        is_known = shown.rest(shown.shown).strip() or self._flights.of(uri)
-        if is_known or not self._odds.are_good(shown) or self._pause() or self._endpoint.is_half_open():
+        context = self._screen.next_place(uri)
+        if context is None or self._pause() or self._endpoint.is_half_open():
             return
-        context = after_accepting(*on_screen)
         ask = decide(context, self.settings, enabled=self._enabled)
-        if isinstance(ask, Ask) and not any(self._cache.find(context, multiline=ask.multiline)):
+        if isinstance(ask, Ask) and not any(self._screen.cache.find(context, multiline=ask.multiline)):
             self._start(backend, context, ask, Report(self._clock))
-
-    def _show(
-        self,
-        candidate: Candidate,
-        typed: str,
-        context: CompletionContext,
-        ask: Ask,
-        source: str,
-        report: Report,
-    ) -> Completion | Skip:
-        """Fit what a candidate says into the document as it is now, and remember that it is shown."""
-        uri = context.document.uri
-        text = postprocess.run(
-            postprocess.AFTER_CACHE, candidate.rest(typed), Hole(context, ask), report.steps
-        )
-        if isinstance(text, Skip):
-            return text
-        completion = self._fit(text, context, self._new_id(), source)
-        if isinstance(completion, Skip):
-            return completion
-        if context.trigger is TriggerKind.AUTOMATIC and self._cache.is_turned_down(context, text):
-            return Skip(Reason.TURNED_DOWN)
-        if before := self._cache.shown(uri):
-            self._odds.add(before)
-        candidate.id = completion.id
-        candidate.show(typed, with_eol(text, "\n"))
-        self._cache.show(uri, candidate)
-        self._on_screen[uri] = (completion, context)
-        self._count("shown")
-        self._look_ahead(uri)
-        return completion
-
-    def _fit(
-        self, text: str, context: CompletionContext, completion_id: str, source: str
-    ) -> Completion | Skip:
-        """The completion for a text at the context's cursor, with the range that it replaces."""
-        start, end = context.offset, len(context.document.text) - len(context.suffix)
-        n_covered = covered(text, context)
-        if text == context.suffix[:n_covered]:
-            return Skip(Reason.ECHO)  # accepting it would change nothing
-        end += n_covered
-        text = with_eol(text, context.eol)
-        if context.selected:
-            start, text = context.selected.start, context.selected.text + text
-        return Completion(completion_id, text, start, end, source)
 
     # --- what the user and the editor do --------------------------------------------------------------------
 
@@ -352,10 +289,7 @@ class CompletionService:
         """The user accepted a completion."""
         if completion_id:
             self._count("accepted")
-        for uri in self._on_screen:
-            shown = self._cache.shown(uri)
-            if shown and shown.id == completion_id:
-                shown.reached = len(shown.shown)
+        self._screen.accepted(completion_id)
 
     def _count(self, what: str) -> None:
         self._counts[what] += 1
@@ -369,13 +303,11 @@ class CompletionService:
 
     def clear_cache(self) -> None:
         """Forget every answer."""
-        self._cache.clear()
-        self._on_screen.clear()
+        self._screen.clear()
 
     def forget(self, uri: str) -> None:
         """The document was closed: drop what is kept for it, close what is in flight for it."""
-        self._cache.forget(uri)
-        self._on_screen.pop(uri, None)
+        self._screen.forget(uri)
         self._flights.abandon(uri)
 
     def explain(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class CompletionCache:
                 yield Hit(shown, typed, "type-through")
             elif shown.rest(typed).strip():
                 yield Hit(shown, typed, "streak")
-        known = [one for one in self._of(context.document.uri) if one.multiline or not multiline]
+        known = [one for one in self._of(context.document.uri) if one.whole or not multiline]
         known = [one for one in known if not self._is_away(one)]
         yield from (Hit(one, "", "cache") for one in known if one.anchor.is_exact(context))
         for one in known:
@@ -105,9 +105,11 @@ class CompletionCache:
     def is_turned_down(self, context: CompletionContext, text: str) -> bool:
         """Whether the user has just turned down this very text at this very place."""
         shown = self._shown.get(context.document.uri)
-        filed = self._of(context.document.uri)
-        away = [one for one in (*filed, *([shown] if shown else [])) if self._is_away(one)]
-        return any(text == one.rest_shown(one.typed(context) or "") for one in away)
+        for one in (*self._of(context.document.uri), *([shown] if shown else [])):
+            typed = one.typed(context) if self._is_away(one) else None
+            if typed is not None and text == one.rest_shown(typed):
+                return True
+        return False
 
     def forget(self, uri: str) -> None:
         """Drop what is kept for a document that was closed."""

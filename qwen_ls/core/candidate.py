@@ -68,10 +68,9 @@ class Anchor:
     def is_exact(self, context: CompletionContext, typed: str = "") -> bool:
         """Whether all the text around the place is still what it was, but for what was typed at it."""
         end = len(context.prefix) - len(with_eol(typed, context.eol))
-        above = context.prefix[max(0, end - len(self.before)) : end]
-        return above == self.before and (
-            bool(typed) or self.after[:AFTER_CHARS] == context.suffix[:AFTER_CHARS]
-        )
+        start = max(0, end - BEFORE_CHARS)
+        is_same_below = bool(typed) or self.after == context.suffix[:AFTER_CHARS]
+        return is_same_below and context.prefix[start:end] == self.before
 
     def changed_words(self, context: CompletionContext) -> set[str] | None:
         """The words, old and new, that one small edit above the cursor's line has touched.
@@ -82,20 +81,17 @@ class Anchor:
             return None
         one, two = self.before, context.prefix[-BEFORE_CHARS:]
         below = _common_end(one, two)
-        if below <= len(context.line_prefix) or not (
-            edit := _small_edit(one[: len(one) - below], two[: len(two) - below])
-        ):
+        is_cut = max(len(one), len(two)) == BEFORE_CHARS
+        edit = _small_edit(one[: len(one) - below], two[: len(two) - below], is_cut=is_cut)
+        if edit is None or below <= len(context.line_prefix):
             return None
         kept, old, new = edit
         if not _WORD.search(old + new):
             return set()
         head, tail = kept[-ANCHOR_CHARS:], one[len(one) - below :][:ANCHOR_CHARS]
-        start = _WORD_END.search(head)
-        end = _WORD.match(tail)
-        around = [
-            (start.group() if start else "") + text + (end.group() if end else "") for text in (old, new)
-        ]
-        return {word for text in around for word in _WORD.findall(text)}
+        start, end = _WORD_END.search(head), _WORD.match(tail)
+        first, last = start.group() if start else "", end.group() if end else ""
+        return {word for text in (old, new) for word in _WORD.findall(first + text + last)}
 
     def is_left_of(self, context: CompletionContext) -> bool:
         """Whether the cursor stands left of the place, and all between them has been deleted."""
@@ -120,14 +116,19 @@ def _common_end(one: str, two: str) -> int:
     return same
 
 
-def _small_edit(one: str, two: str) -> tuple[str, str, str] | None:
-    """The text before one small edit at the end of two windows of a text, and what was replaced by what."""
+def _small_edit(one: str, two: str, *, is_cut: bool) -> tuple[str, str, str] | None:
+    """The text before one small edit at the end of two texts, and what was replaced by what.
+
+    Args:
+        one: the older text.
+        two: the newer text.
+        is_cut: whether they have only the end of the document: an insertion pushed something out of it.
+    """
     for old, new in _SIZES:
         if old > len(one) or new > len(two):
             continue
         rest, other = one[: len(one) - old], two[: len(two) - new]
-        # The windows are as long as each other, so that an insertion pushes text out of the newer one.
-        if (rest.endswith(other) or other.endswith(rest)) and abs(len(rest) - len(other)) <= max(old, new):
+        if rest == other or (is_cut and (rest.endswith(other) or other.endswith(rest))):
             return min(rest, other, key=len), one[len(rest) :], two[len(other) :]
     return None
 
@@ -152,8 +153,8 @@ class Candidate:
     id: str
     anchor: Anchor
     text: str = ""
-    multiline: bool = False
-    """Whether more than a line was asked for."""
+    whole: bool = False
+    """Whether it goes as far as a block does, or as the model had something to say: not only a line was wanted."""
     shown: str = ""
     """What was shown, one item after the other; its beginning may have been typed since."""
     began: int = 0

@@ -1,9 +1,9 @@
 """From a model's raw answer to text that fits the hole.
 
 Pure. Each step is a function of the text and the `Hole` that returns the text, changed or not, or `Skip`.
-The steps of `BEFORE_CACHE` depend on the model and on the place that it was asked about; those of
-`AFTER_CACHE` depend on the document as it is now, run on every hit as well, and only cut an answer's end, but for
-its line ends: what is left of an answer while its beginning is being typed is the end of the same answer.
+The steps of `BEFORE_CACHE` depend on the model and on the place that it was asked about. Those of
+`AFTER_CACHE` depend on the document as it is now and run on every hit as well. Line ends aside, they only cut
+an answer's end: what is left of an answer while its beginning is being typed is the end of the same answer.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def is_enough(text: str, hole: Hole, *, read_on: int = 0) -> bool:
     whole = lines if text.endswith("\n") else lines[:-1]
     if repeats_below(whole, hole):
         return True
-    return is_complete("".join(whole[: len(whole) - read_on]) if read_on else text, hole)
+    return is_complete("".join(whole[: max(0, len(whole) - read_on)]), hole)
 
 
 def repeats_below(lines: list[str], hole: Hole) -> bool:
