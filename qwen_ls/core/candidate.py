@@ -154,7 +154,7 @@ class Candidate:
     anchor: Anchor
     text: str = ""
     whole: bool = False
-    """Whether it goes as far as a block does, or as the model had something to say: not only a line was wanted."""
+    """Whether it goes as far as a block does, or as the model had something to say; else it is a line."""
     shown: str = ""
     """What was shown, one item after the other; its beginning may have been typed since."""
     began: int = 0
