@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AccessError, AnswerError, BackendError, DeadlineError, ModelError
-from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
@@ -28,6 +27,7 @@ from qwen_ls.core.types import (
 )
 from qwen_ls.images import load_image
 from qwen_ls.report import Level, Notice
+from qwen_ls.usage import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 LEAST_PROMPT_TOKENS = 64
 CONTINUATIONS = 2
 """How often an answer that the token limit has cut is continued, at most."""
+
+
+class PausedError(Exception):
+    """A pause has begun before a call left; `skip` says why."""
+
+    def __init__(self, skip: Skip) -> None:
+        super().__init__(str(skip))
+        self.skip = skip
 
 
 class Call:
@@ -118,8 +126,10 @@ class Question:
     """Grant each call, and hear what it used."""
     roots: tuple[Path, ...] = ()
     """The workspace's folders: an image may come from there."""
-    paused: Callable[[], object] = lambda: None
-    """Whether calls have to wait: then no second one is made."""
+    paused: Callable[[], Skip | None] = lambda: None
+    """Whether calls have to wait: then none is made."""
+    heed: Callable[[BackendError], None] = lambda _: None
+    """Hears of a failure that leaves the request its answer."""
     image: str | None = None
 
     async def seeing(self, target: Target) -> Question:
@@ -162,6 +172,7 @@ async def ask_model(
 
     Raises:
         BackendError: the call failed.
+        PausedError: no call may be made any more.
     """
     question = await question.seeing(backend.target)
     target = backend.target  # what the prompt is made for; another call may change the backend's
@@ -214,7 +225,8 @@ async def _without_fim(
 async def _continued(backend: Backend, raw: RawCompletion, question: Question) -> RawCompletion:
     """Go on, by partial mode, with an answer that the token limit has cut inside a statement.
 
-    A continuation that fails leaves the answer as it is: the next call will say what is wrong.
+    A continuation that fails leaves the answer as it is. What it says of a pause holds for the next call;
+    what else is wrong need not be wrong with the way that the target is asked.
     """
     target = backend.partial
     if target is None or not target.provider.partial_is_certain:
@@ -226,7 +238,10 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         rest_of = question.after(raw.text)
         try:
             more = await _booked(backend, target, rest_of, hole, said=raw.text)
-        except BackendError:
+        except PausedError:
+            break
+        except BackendError as error:
+            question.heed(error)
             break
         question.report.facts["continued"] = n
         rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
@@ -280,9 +295,13 @@ async def _booked(
 
     Raises:
         BackendError: the call failed, or a limit does not allow it.
+        PausedError: another call's failure has begun a pause while this one was being admitted.
     """
     request = question.request(target)
     ticket, received = await question.books.admit(target, request), Received()
+    if pause := question.paused():
+        question.books.give_back(ticket)
+        raise PausedError(pause)
     try:
         raw = await _read(backend, request, hole, question.report, received, said=said)
     finally:

@@ -2,17 +2,18 @@
 
 Blocking; `qwen_ls.books` keeps it off the event loop. No document text, prompts or keys are in it. A call is
 reserved before it is made and settled after it, each in one transaction, so that two servers cannot spend the
-same budget. A reservation that nobody settles (its server was killed) is counted
-after a while, as estimated.
+same budget. A reservation that nobody settles (its server was killed) is counted after a while, as estimated.
+Its number is drawn by chance: it names the same call in every file that it may be carried to.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import time
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,12 @@ STALE_S = 900.0
 _AHEAD_S = 3600.0
 """What is dated further ahead was written before the clock was set back."""
 
+_SHIFT_S = 1800.0
+"""Summer time is a multiple of this."""
+
 _SCHEMA = """
 CREATE TABLE recent (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
     model TEXT NOT NULL, currency TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, money REAL NOT NULL, open INTEGER NOT NULL
 );
@@ -51,9 +55,11 @@ _DAY = """
 SELECT TOTAL(tokens), TOTAL(CASE WHEN currency = :currency THEN money END) FROM (
     SELECT prompt_tokens + completion_tokens AS tokens, currency, money FROM days WHERE day = :day AND metered
     UNION ALL
-    SELECT prompt_tokens + completion_tokens, currency, money FROM recent WHERE day = :day AND open
+    SELECT prompt_tokens + completion_tokens, currency, money FROM recent WHERE day = :day AND open AND :held
 )
 """
+_RECENT = "id, at_s, day, provider, model, currency, prompt_tokens, completion_tokens, money, open"
+_INSERT_RECENT = f"INSERT INTO recent ({_RECENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class LedgerError(Exception):
@@ -120,7 +126,12 @@ def day_of(at_s: float) -> tuple[str, float]:
     """The local day of a time, as `2026-11-21`, and when it ends; both times in seconds since 1970."""
     day = datetime.fromtimestamp(at_s).astimezone().date()
     next_day = day + timedelta(days=1)
-    return day.isoformat(), datetime(next_day.year, next_day.month, next_day.day).astimezone().timestamp()
+    ends_s = datetime(next_day.year, next_day.month, next_day.day).astimezone().timestamp()
+    while (
+        datetime.fromtimestamp(ends_s).astimezone().date() == day
+    ):  # summer time begins at midnight: there is none
+        ends_s += _SHIFT_S
+    return day.isoformat(), ends_s
 
 
 class Ledger:
@@ -130,11 +141,15 @@ class Ledger:
         file: the file, made if it is missing; None: in memory.
         busy_s: the longest wait for a lock.
 
+    Attributes:
+        is_shared: whether it is in a file, where other servers book too.
+
     Raises:
         LedgerError: from every method: the file cannot be used.
     """
 
     def __init__(self, file: Path | None, *, busy_s: float = BUSY_S) -> None:
+        self.is_shared = file is not None
         with _translated():
             if file is not None:
                 _make(file)
@@ -162,16 +177,12 @@ class Ledger:
         Returns:
             The reservation's number, for `book` or `release`; or why the call may not be made.
         """
-        with self._transaction() as db:
+        with self._transaction():
             self._tidy(now_s)
-            day, ends_s = day_of(now_s)
-            minute = db.execute(
-                "SELECT at_s, prompt_tokens + completion_tokens FROM recent WHERE at_s > ?",
-                (now_s - MINUTE_S,),
-            ).fetchall()
-            so_far = Day(*self._day(day, currency), ends_s)
-            if why := refusal(limits, [Recent(*row) for row in minute], so_far, want, now_s):
-                return why
+            if why := refusal(limits, *self._used(now_s, currency), want, now_s):
+                # Calls on their way will use less than is put aside for them: they say nothing of a time.
+                used = refusal(limits, *self._used(now_s, currency, held=False), want, now_s)
+                return used or replace(why, until_s=now_s)
             return self._insert_recent(
                 now_s, account, currency, (want.tokens - output, output, want.money), is_open=True
             )
@@ -188,8 +199,8 @@ class Ledger:
             return
         with self._transaction():
             for entry in entries:
-                if self._settled(entry):
-                    self._add(day_of(entry.at_s)[0], entry.account, entry.currency, entry.amounts)
+                if day := self._settled(entry):
+                    self._add(day, entry.account, entry.currency, entry.amounts)
             self._tidy(max(entry.at_s for entry in entries))
 
     def rows(self, since_day: str = "") -> list[Row]:
@@ -203,12 +214,14 @@ class Ledger:
             for day, provider, model, currency, metered, *amounts in found
         ]
 
-    def carry_over(self, rows: Iterable[Row]) -> None:
-        """Add what another ledger has booked."""
-        with self._transaction():
-            for row in rows:
+    def carry_over(self, other: Ledger) -> None:
+        """Add what another ledger has booked, and what is reserved there."""
+        with self._transaction() as db:
+            for row in other.rows():
                 account = Account(row.provider, row.model, row.metered)
                 self._add(row.day, account, row.currency, row.amounts)
+            recent = other._db.execute(f"SELECT {_RECENT} FROM recent").fetchall()  # noqa: S608
+            db.executemany(_INSERT_RECENT, recent)
 
     def close(self) -> None:
         """Close the file."""
@@ -259,26 +272,44 @@ class Ledger:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _day(self, day: str, currency: str) -> tuple[int, float]:
-        """Tokens, and money in a currency, of a day: what was booked and what is reserved."""
-        tokens, money = self._db.execute(_DAY, {"day": day, "currency": currency}).fetchone()
-        return int(tokens), money
+    def _used(self, now_s: float, currency: str, *, held: bool = True) -> tuple[list[Recent], Day]:
+        """The last minute's calls, and the day's tokens and its money in a currency.
 
-    def _settled(self, entry: Entry) -> bool:
-        """Bring `recent` up to date; whether the entry is still to be added to its day."""
+        Args:
+            now_s: seconds since 1970.
+            currency: of the money.
+            held: whether what is reserved for calls on their way counts as used.
+        """
+        minute = self._db.execute(
+            "SELECT at_s, (prompt_tokens + completion_tokens) * (:held OR NOT open) FROM recent"
+            " WHERE at_s > :since_s",
+            {"since_s": now_s - MINUTE_S, "held": held},
+        ).fetchall()
+        day, ends_s = day_of(now_s)
+        tokens, money = self._db.execute(_DAY, {"day": day, "currency": currency, "held": held}).fetchone()
+        return [Recent(*row) for row in minute], Day(int(tokens), money, ends_s)
+
+    def _settled(self, entry: Entry) -> str | None:
+        """Bring `recent` up to date; to which day the entry is still to be added, if it is to any.
+
+        What was reserved before midnight is the day before's: no day may be overspent.
+        """
+        day = day_of(entry.at_s)[0]
         if not entry.amounts.calls or not entry.account.metered:
-            return True
+            return day
         used = entry.amounts
         amounts = (used.prompt_tokens, used.completion_tokens, used.money)
         if entry.reservation is None:
             self._insert_recent(entry.at_s, entry.account, entry.currency, amounts, is_open=False)
-            return True
-        changed = self._db.execute(
-            "UPDATE recent SET prompt_tokens = ?, completion_tokens = ?, money = ?, open = 0"
-            " WHERE id = ? AND open",
+            return day
+        found = self._db.execute(
+            "SELECT day FROM recent WHERE id = ? AND open", (entry.reservation,)
+        ).fetchone()
+        self._db.execute(
+            "UPDATE recent SET prompt_tokens = ?, completion_tokens = ?, money = ?, open = 0 WHERE id = ?",
             (*amounts, entry.reservation),
         )
-        return changed.rowcount == 1  # else it was given up as stale, and counted then
+        return str(found[0]) if found else None  # else it was given up as stale, and counted then
 
     def _insert_recent(
         self,
@@ -289,13 +320,11 @@ class Ledger:
         *,
         is_open: bool,
     ) -> int:
-        values = (at_s, day_of(at_s)[0], account.provider, account.model, currency, *amounts, is_open)
-        done = self._db.execute(
-            "INSERT INTO recent (at_s, day, provider, model, currency, prompt_tokens, completion_tokens,"
-            " money, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
-        )
-        return int(done.lastrowid or 0)
+        number = secrets.randbits(62)
+        day = day_of(at_s)[0]
+        values = (number, at_s, day, account.provider, account.model, currency, *amounts, is_open)
+        self._db.execute(_INSERT_RECENT, values)
+        return number
 
     def _add(self, day: str, account: Account, currency: str, amounts: Amounts) -> None:
         key = (day, account.provider, account.model, currency)

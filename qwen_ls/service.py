@@ -12,9 +12,10 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.alarm import Alarm
 from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
-from qwen_ls.call import Call, Question, ask_model
+from qwen_ls.call import Call, PausedError, Question, ask_model
 from qwen_ls.core import postprocess
 from qwen_ls.core.cache import Candidate, CompletionCache
 from qwen_ls.core.context import build_context
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
     from pathlib import Path
 
+    from qwen_ls.alarm import Handle
     from qwen_ls.backend.base import Backend
     from qwen_ls.books import Price
     from qwen_ls.settings import Settings
@@ -64,6 +66,7 @@ class CompletionService:
         price: Price | None = None,
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
+        later: Callable[[float, Callable[[], None]], Handle] | None = None,
     ) -> None:
         """Build the service; nothing is connected before the first call or `warm`.
 
@@ -79,6 +82,7 @@ class CompletionService:
             price: what a call costs; by default nothing is known.
             wall: the time, in seconds since 1970.
             random: a number from 0 to 1, for the length of pauses.
+            later: calls something after so many seconds; by default the event loop does.
         """
         self.settings = settings
         self.roots: tuple[Path, ...] = ()
@@ -96,6 +100,7 @@ class CompletionService:
         self._report = Report(clock)
         self._counts = {"requests": 0, "calls": 0, "shown": 0, "accepted": 0, "tokens": 0}
         self._shown_status = self.status()
+        self._end_of_pause = Alarm(self._show_status, later)
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -187,9 +192,20 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion | Skip:
-            question = Question(context, ask, self.settings, report, self._books, self.roots, self._pause)
+            question = Question(
+                context,
+                ask,
+                self.settings,
+                report,
+                self._books,
+                self.roots,
+                paused=self._pause,
+                heed=self._endpoint.heed,
+            )
             try:
                 answer = await ask_model(backend, question, self._endpoint.tell)
+            except PausedError as paused:
+                return paused.skip
             except BackendError as error:
                 return self._endpoint.failed(error)
             self._endpoint.succeeded()
@@ -312,9 +328,11 @@ class CompletionService:
         await asyncio.gather(*(call.closed() for call in calls))
         await self._endpoint.aclose()
         await self._books.aclose()
+        self._end_of_pause.set(0)
 
     def _show_status(self) -> None:
         status = self.status()
         if status != self._shown_status:
             self._shown_status = status
             self._on_status(status)
+        self._end_of_pause.set(max(self._endpoint.pause_s(), self._books.pause_s()))

@@ -114,13 +114,23 @@ async def test_it_is_continued_twice_and_then_loses_its_broken_line(stage: Stage
     assert len(stage.backend.requests) == 3
 
 
-@pytest.mark.parametrize("error", [RateLimitError("no"), ServerError("no")], ids=["rate", "server"])
-async def test_a_continuation_that_fails_leaves_what_there_was(stage: Stage, error) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(RateLimitError("Too many", retry_after_s=30), "limited", id="rate"),
+        pytest.param(ServerError("It failed"), "limited", id="server"),
+        pytest.param(ModelError("No partial mode"), "ready", id="refused: FIM goes on"),
+    ],
+)
+async def test_a_continuation_that_fails_leaves_what_there_was(stage: Stage, error, status: str) -> None:
     stage.backend.script = [["n = 0\n    return sum(", CUT], error]
     shown = await ask(stage, BLOCK, TriggerKind.INVOKED)
     assert isinstance(shown, Completion)
     assert shown.text == "n = 0"
     assert not stage.notices
+    assert stage.service.status().kind == status
+    again = await ask(stage, "x = █", TriggerKind.INVOKED)
+    assert isinstance(again, Completion) == (status == "ready")
 
 
 async def test_while_calls_have_to_wait_no_second_one_is_made(stage: Stage) -> None:
