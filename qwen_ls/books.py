@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qwen_ls.backend.base import LimitError
 from qwen_ls.core.limits import Limits, Refusal, Want
 from qwen_ls.core.types import Reason, Skip, Usage
+from qwen_ls.entries import Account, Amounts, Entry
 from qwen_ls.report import Level, Notice, clock_time
 from qwen_ls.settings import camel
 from qwen_ls.usage import prompt_tokens, used
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import CompletionRequest
-    from qwen_ls.ledger import Account, Entry, Ledger
+    from qwen_ls.ledger import Ledger
     from qwen_ls.settings import Settings
     from qwen_ls.usage import Received
 
@@ -173,13 +174,12 @@ class Books:
 
     def settle(self, ticket: Ticket, received: Received) -> None:
         """Book a call that has ended."""
-        usage, is_estimated = used(ticket.prompt_tokens, received)
+        found = used(ticket.prompt_tokens, received)
+        usage, is_estimated = found.usage, found.is_estimated
         money, currency = self._cost(ticket.target, usage)
         at_s = self._wall()
 
         def entry() -> Entry:
-            from qwen_ls.ledger import Amounts, Entry
-
             amounts = Amounts(
                 calls=1,
                 prompt_tokens=usage.prompt_tokens,
@@ -188,6 +188,7 @@ class Books:
                 estimated_tokens=is_estimated * (usage.prompt_tokens + usage.completion_tokens),
                 money=money,
                 estimated_money=is_estimated * money,
+                counted_prompt_tokens=found.counted_prompt_tokens,
             )
             return Entry(at_s, _account(ticket.target), amounts, currency, ticket.reservation)
 
@@ -198,8 +199,6 @@ class Books:
         at_s = self._wall()
 
         def entry() -> Entry:
-            from qwen_ls.ledger import Account, Amounts, Entry
-
             account = _account(target) if target else Account()
             return Entry(at_s, account, Amounts(**{what: 1}))
 
@@ -353,7 +352,5 @@ class Books:
 
 
 def _account(target: Target) -> Account:
-    from qwen_ls.ledger import Account
-
     model = target.model.encode(errors="replace").decode()  # half a surrogate pair is no text for a file
     return Account(target.provider.name, model, target.provider.metered)

@@ -13,26 +13,23 @@ import os
 import secrets
 import sqlite3
 import time
-from dataclasses import astuple, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.limits import MINUTE_S, Day, Limits, Recent, Refusal, Want, refusal
+from qwen_ls.entries import Account, Amounts, Entry, Row, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 1.0
 """The longest wait for another server's transaction; theirs take a millisecond."""
 STALE_S = 900.0
 """A reservation this old has lost its server: no call may take more than ten minutes."""
 _AHEAD_S = 3600.0
 """What is dated further ahead was written before the clock was set back."""
-
-_SHIFT_S = 1800.0
-"""Summer time is a multiple of this."""
 
 _SCHEMA = """
 CREATE TABLE recent (
@@ -47,9 +44,13 @@ CREATE TABLE days (
     accepted INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,
     completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
     estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
-    estimated_money REAL NOT NULL DEFAULT 0,
+    estimated_money REAL NOT NULL DEFAULT 0, counted_prompt_tokens INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, provider, model, currency)
 ) WITHOUT ROWID;
+"""
+_FROM_VERSION_1 = """
+ALTER TABLE days ADD COLUMN counted_prompt_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE days SET counted_prompt_tokens = MAX(prompt_tokens - estimated_tokens, 0);
 """
 _DAY = """
 SELECT TOTAL(tokens), TOTAL(CASE WHEN currency = :currency THEN money END) FROM (
@@ -64,74 +65,6 @@ _INSERT_RECENT = f"INSERT INTO recent ({_RECENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?
 
 class LedgerError(Exception):
     """The file cannot be used; the message says why, in a few words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom something is booked to."""
-
-    provider: str = ""
-    model: str = ""
-    metered: bool = True
-    """Whether its calls count against the limits; those of the local engine do not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """What is added to a day; the fields are the columns of `days`."""
-
-    requests: int = 0
-    calls: int = 0
-    shown: int = 0
-    accepted: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    estimated_tokens: int = 0
-    """Of the tokens, those that the endpoint did not count."""
-    money: float = 0.0
-    estimated_money: float = 0.0
-    """Of the money, what goes with them."""
-
-    def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing to book: counters, or a call that has ended."""
-
-    at_s: float
-    """Seconds since 1970."""
-    account: Account
-    amounts: Amounts
-    currency: str = ""
-    reservation: int | None = None
-    """What was reserved for the call; it is settled by this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one day has brought with one account."""
-
-    day: str
-    provider: str
-    model: str
-    currency: str
-    amounts: Amounts
-    metered: bool = True
-
-
-def day_of(at_s: float) -> tuple[str, float]:
-    """The local day of a time, as `2026-11-21`, and when it ends; both times in seconds since 1970."""
-    day = datetime.fromtimestamp(at_s).astimezone().date()
-    next_day = day + timedelta(days=1)
-    ends_s = datetime(next_day.year, next_day.month, next_day.day).astimezone().timestamp()
-    while (
-        datetime.fromtimestamp(ends_s).astimezone().date() == day
-    ):  # summer time begins at midnight: there is none
-        ends_s += _SHIFT_S
-    return day.isoformat(), ends_s
 
 
 class Ledger:
@@ -160,6 +93,20 @@ class Ledger:
             except BaseException:
                 self._db.close()
                 raise
+
+    @staticmethod
+    def read(file: Path) -> list[Row]:
+        """What is booked in a file, which is left as it is; nothing where none is there, or an empty one.
+
+        Raises:
+            LedgerError: it cannot be read, or holds something else.
+        """
+        with _translated():
+            if not file.exists() or not file.stat().st_size:
+                return []
+            name = f"{file.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(name, timeout=BUSY_S, uri=True)) as db:
+                return _rows(db)
 
     def reserve(
         self, limits: Limits, account: Account, want: Want, currency: str, now_s: float, *, output: int = 0
@@ -206,13 +153,7 @@ class Ledger:
     def rows(self, since_day: str = "") -> list[Row]:
         """What was booked, from a day on."""
         with _translated():
-            found = self._db.execute(
-                "SELECT * FROM days WHERE day >= ? ORDER BY day", (since_day,)
-            ).fetchall()
-        return [
-            Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
-            for day, provider, model, currency, metered, *amounts in found
-        ]
+            return _rows(self._db, since_day)
 
     def carry_over(self, other: Ledger) -> None:
         """Add what another ledger has booked, and what is reserved there."""
@@ -238,8 +179,9 @@ class Ledger:
             return
         self._use_wal(busy_s)
         with self._transaction() as db:
-            if self._version() == 0:  # another server may have been faster
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+            version = self._version()  # another server may have been faster
+            if version < VERSION:
+                for statement in filter(str.strip, (_FROM_VERSION_1 if version else _SCHEMA).split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -360,6 +302,18 @@ class Ledger:
             "DELETE FROM recent WHERE at_s > ? OR at_s < ? OR (NOT open AND at_s < ?)",
             (ahead_s, now_s - STALE_S, now_s - 2 * MINUTE_S),
         )
+
+
+def _rows(db: sqlite3.Connection, since_day: str = "") -> list[Row]:
+    columns = ", ".join(Amounts.__slots__)
+    found = db.execute(
+        f"SELECT day, provider, model, currency, metered, {columns} FROM days WHERE day >= ? ORDER BY day",  # noqa: S608
+        (since_day,),
+    )
+    return [
+        Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
+        for day, provider, model, currency, metered, *amounts in found.fetchall()
+    ]
 
 
 def _make(file: Path) -> None:

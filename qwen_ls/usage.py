@@ -39,8 +39,19 @@ def prompt_tokens(target: Target, prompt: Prompt) -> int:
     return round(estimate_tokens(text)) + len(prompt.images) * IMAGE_TOKENS
 
 
-def used(asked_tokens: int, received: Received) -> tuple[Usage, bool]:
-    """What a call has used, and whether that is estimated.
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a call has used."""
+
+    usage: Usage
+    is_estimated: bool
+    """Whether some of it was not counted by the endpoint."""
+    counted_prompt_tokens: int = 0
+    """The prompt's, where the endpoint has counted them."""
+
+
+def used(asked_tokens: int, received: Received) -> Used:
+    """What a call has used.
 
     The endpoint's own count is for the whole answer: it stands when the answer was read to its end. Of an
     answer that was cut, what came is known, and the prompt was read.
@@ -51,13 +62,14 @@ def used(asked_tokens: int, received: Received) -> tuple[Usage, bool]:
     """
     counted = _believable(received.usage)
     if counted and received.finish_reason:
-        return counted, False
+        return Used(counted, False, counted.prompt_tokens)
     if received.refused and not received.text and not counted:
-        return Usage(), False
+        return Used(Usage(), False)
     written = round(estimate_tokens(received.text))
     if counted:
-        return replace(counted, completion_tokens=max(written, counted.completion_tokens)), True
-    return Usage(asked_tokens, written), True
+        written = max(written, counted.completion_tokens)
+        return Used(replace(counted, completion_tokens=written), True, counted.prompt_tokens)
+    return Used(Usage(asked_tokens, written), True)
 
 
 def _believable(usage: Usage | None) -> Usage | None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from qwen_ls.books import ledger_path
 from qwen_ls.core.limits import Limits, Refusal, Want
-from qwen_ls.ledger import STALE_S, Account, Amounts, Entry, Ledger, LedgerError, day_of
+from qwen_ls.entries import Account, Amounts, Entry, day_of
+from qwen_ls.ledger import STALE_S, Ledger, LedgerError
 
 NOW_S = 1_790_000_000.0
 QWEN = Account("dashscope", "qwen-coder-turbo")
@@ -279,9 +280,44 @@ def be_a_folder(file: Path) -> None:
     file.mkdir()
 
 
+VERSION_1 = """
+CREATE TABLE recent (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
+    model TEXT NOT NULL, currency TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, money REAL NOT NULL, open INTEGER NOT NULL
+);
+CREATE TABLE days (
+    day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, currency TEXT NOT NULL,
+    metered INTEGER NOT NULL,
+    requests INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0, shown INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
+    estimated_money REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, provider, model, currency)
+) WITHOUT ROWID;
+INSERT INTO days VALUES
+    ('2026-09-21', 'dashscope', 'qwen-coder-turbo', 'CNY', 1, 2, 2, 1, 0, 90, 10, 5, 30, 0.5, 0.1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.executescript(VERSION_1)
+    ledger = Ledger(file)
+    number = reserve(ledger)
+    assert isinstance(number, int)
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY", number)])
+    [row] = [row for row in ledger.rows() if row.day == "2026-09-21"]
+    assert (row.amounts.requests, row.amounts.counted_prompt_tokens) == (2, 60)
+    ledger.close()
+
+
 def without_tables(file: Path) -> None:
     database = sqlite3.connect(file)
-    database.execute("PRAGMA user_version = 1")
+    database.execute("PRAGMA user_version = 2")
     database.close()
 
 

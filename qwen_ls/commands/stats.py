@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ls.books import ledger_path
 from qwen_ls.commands import EXIT_DONE, EXIT_USAGE, CommandError
-from qwen_ls.ledger import Amounts, Ledger, LedgerError, day_of
+from qwen_ls.entries import Amounts, day_of
+from qwen_ls.ledger import Ledger, LedgerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-    from qwen_ls.ledger import Row
+    from qwen_ls.entries import Row
 
 HEADS = ("model", "requests", "calls", "shown", "accepted", "tokens in", "out", "cached", "cost")
 NOTHING = "nothing yet"
@@ -53,8 +55,8 @@ class Sums:
 
     @property
     def cached_share(self) -> float:
-        """The part of the prompts' tokens that came from the endpoint's context cache."""
-        return self.amounts.cached_tokens / max(self.amounts.prompt_tokens, 1)
+        """The part of the prompts' tokens that came from the context cache, where the endpoint counted."""
+        return self.amounts.cached_tokens / max(self.amounts.counted_prompt_tokens, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,11 @@ def run(arguments: argparse.Namespace) -> int:
         except OSError as error:
             raise CommandError(f"cannot write {arguments.html}: {error.strerror or error}") from error
     if arguments.json:
-        print(json.dumps({span.name: span.as_dict() for span in spans}, indent=2, ensure_ascii=False))
+        print(json.dumps({span.name: span.as_dict() for span in spans}, indent=2))
     elif not arguments.html:
-        print("\n\n".join(as_text(span) for span in spans))
+        text = "\n\n".join(as_text(span) for span in spans)
+        encoding = sys.stdout.encoding or "ascii"
+        print(text.encode(encoding, "replace").decode(encoding))  # a model's name may be in any script
         print(f"\nThis stays on this machine: {ledger_path()}")
     return EXIT_DONE
 
@@ -118,14 +122,8 @@ def read(file: Path) -> list[Row]:
     Raises:
         CommandError: the file cannot be used.
     """
-    if not file.exists():
-        return []
     try:
-        ledger = Ledger(file)
-        try:
-            return ledger.rows()
-        finally:
-            ledger.close()
+        return Ledger.read(file)
     except LedgerError as error:
         raise CommandError(f"the ledger {file} cannot be read: {error}", EXIT_USAGE) from error
 
@@ -171,7 +169,8 @@ def table(span: Span) -> list[tuple[str, ...]]:
 
 
 def _name(provider: str, model: str) -> str:
-    return f"{provider} {model}".strip() or "before a model was known"
+    name = "".join(char if char.isprintable() else "?" for char in f"{provider} {model}".strip())
+    return name or "before a model was known"
 
 
 def _cells(name: str, sums: Sums) -> tuple[str, ...]:

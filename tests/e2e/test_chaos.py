@@ -24,7 +24,8 @@ from qwen_ls.backend.http import HttpBackend
 from qwen_ls.backend.keys import Key
 from qwen_ls.backend.plan import Target, resolve
 from qwen_ls.core.types import Chunk, Completion, CompletionRequest, Document, Reason, TriggerKind
-from qwen_ls.ledger import Amounts, Ledger
+from qwen_ls.entries import Amounts
+from qwen_ls.ledger import Ledger
 from qwen_ls.service import CompletionService
 from qwen_ls.settings import Settings
 from tests.e2e.conftest import KEY, environment

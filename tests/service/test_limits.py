@@ -14,7 +14,8 @@ from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, Mode
 from qwen_ls.backend.plan import resolve
 from qwen_ls.backend.prices import price
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
-from qwen_ls.ledger import STALE_S, Amounts, Ledger
+from qwen_ls.entries import Amounts
+from qwen_ls.ledger import STALE_S, Ledger
 from qwen_ls.settings import Settings
 from tests.service.scripted import WAIT, Stage, ask, start, until
 
@@ -183,7 +184,7 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
     [
         pytest.param(
             COUNTED[0],
-            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0),
+            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0, 100),
             id="counted by the endpoint",
         ),
         pytest.param(
@@ -196,13 +197,13 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
         ),
         pytest.param(
             [Chunk("1", None, Usage(90, 1)), "\n", "y", WAIT],
-            Amounts(1, 1, 1, 0, 90, 1, 0, 91, pytest.approx(0.000186), pytest.approx(0.000186)),
+            Amounts(1, 1, 1, 0, 90, 1, 0, 91, pytest.approx(0.000186), pytest.approx(0.000186), 90),
             id="cut, with a count",
         ),
         pytest.param([RateLimitError("429")], Amounts(1, 1), id="refused: nothing was used"),
         pytest.param(
             [Chunk("", None, Usage(90, 0)), RateLimitError("429")],
-            Amounts(1, 1, 0, 0, 90, 0, 0, 90, pytest.approx(0.00018), pytest.approx(0.00018)),
+            Amounts(1, 1, 0, 0, 90, 0, 0, 90, pytest.approx(0.00018), pytest.approx(0.00018), 90),
             id="refused after it was counted",
         ),
         pytest.param(
@@ -212,7 +213,7 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
         ),
         pytest.param(
             [Chunk("1"), Chunk("", "stop", Usage(100, 20, 10**40))],
-            Amounts(1, 1, 1, 0, 100, 20, 100, 0, pytest.approx(0.00032), 0.0),
+            Amounts(1, 1, 1, 0, 100, 20, 100, 0, pytest.approx(0.00032), 0.0, 100),
             id="no more can be cached than was read",
         ),
         pytest.param([ContentError("no")], Amounts(1, 1), id="filtered before it was read"),
