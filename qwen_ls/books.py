@@ -267,6 +267,10 @@ class Books:
         allowed = f"{refusal.allowed:,.10g} {f'{currency} a day' if is_money else _NAMES[refusal.limit]}"
         cause = f"limit {refusal.limit}"
         if refusal.until_s is None:
+            if not refusal.allowed:
+                return LimitError(
+                    f"No call is allowed: {name} is 0", remedy="Raise it.", cause=f"{cause}, none"
+                )
             needs = f"cost {want.money:.4g} {currency}" if is_money else f"need {want.tokens:,} tokens"
             message = f"One call may {needs}, and {name} allows {allowed}"
             remedy = "Raise it, or lower promptTokens or maxTokens."

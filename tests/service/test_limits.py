@@ -10,13 +10,21 @@ from typing import Any
 
 import pytest
 
-from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, ModelError, RateLimitError
+from qwen_ls.backend.base import (
+    BackendError,
+    ContentError,
+    DeadlineError,
+    ModelError,
+    RateLimitError,
+    ServerError,
+)
 from qwen_ls.backend.plan import resolve
 from qwen_ls.backend.prices import price
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
 from qwen_ls.entries import Amounts
 from qwen_ls.ledger import STALE_S, Ledger
-from qwen_ls.settings import Settings
+from qwen_ls.settings import Settings, camel
+from qwen_ls.validation import check
 from tests.service.scripted import WAIT, Stage, ask, start, until
 
 INVOKED = TriggerKind.INVOKED
@@ -126,6 +134,17 @@ async def test_a_call_that_no_day_has_room_for_says_so(stages: Any) -> None:
     assert stage.service.status().kind == "ready"
 
 
+@pytest.mark.parametrize(
+    "name", ["requests_per_minute", "tokens_per_minute", "tokens_per_day", "money_per_day"]
+)
+async def test_a_limit_of_nothing_allows_nothing(stages: Any, name: str) -> None:
+    good, _ = check({"limits": {camel(name): 0}}, source="here")
+    stage = stages(**good)
+    refused = await ask(stage, "a = █", INVOKED)
+    assert refused.detail == f"No call is allowed: limits.{camel(name)} is 0. Raise it."
+    assert not stage.backend.requests
+
+
 async def test_a_call_on_its_way_does_not_end_the_day(stages: Any) -> None:
     """What is put aside for it is more than it will use: others wait for its end, not for midnight."""
     stage = stages(limits={"tokens_per_day": 400})
@@ -217,6 +236,11 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
             id="no more can be cached than was read",
         ),
         pytest.param([ContentError("no")], Amounts(1, 1), id="filtered before it was read"),
+        pytest.param(
+            ["abc" * 32, ServerError("500")],
+            Amounts(1, 1, 0, 0, 10, 30, 0, 40, pytest.approx(0.0002), pytest.approx(0.0002)),
+            id="an error after text has come",
+        ),
         pytest.param(
             [DeadlineError("slow")],
             Amounts(1, 1, 0, 0, 10, 0, 0, 10, pytest.approx(2e-5), pytest.approx(2e-5)),
