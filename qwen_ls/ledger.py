@@ -95,8 +95,8 @@ class Ledger:
                 raise
 
     @staticmethod
-    def read(file: Path) -> list[Row]:
-        """What is booked in a file, which is left as it is; nothing where none is there, or an empty one.
+    def read(file: Path, since_day: str = "") -> list[Row]:
+        """What is booked in a file from a day on; the file is left as it is, and may be missing or empty.
 
         Raises:
             LedgerError: it cannot be read, or holds something else.
@@ -106,7 +106,7 @@ class Ledger:
                 return []
             name = f"{file.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(name, timeout=BUSY_S, uri=True)) as db:
-                return _rows(db)
+                return _rows(db, since_day)
 
     def reserve(
         self, limits: Limits, account: Account, want: Want, currency: str, now_s: float, *, output: int = 0

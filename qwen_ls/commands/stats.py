@@ -100,7 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: the ledger or the page cannot be used.
     """
-    spans = spans_of(read(ledger_path()), date.fromisoformat(day_of(time.time())[0]))
+    today = date.fromisoformat(day_of(time.time())[0])
+    spans = spans_of(read(ledger_path(), _monday(today)), today)
     if arguments.html:
         try:
             Path(arguments.html).write_text(page(spans), "utf-8")
@@ -116,14 +117,14 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def read(file: Path) -> list[Row]:
-    """What was booked; nothing where no ledger was made yet.
+def read(file: Path, since: date) -> list[Row]:
+    """What was booked from a day on; nothing where no ledger was made yet.
 
     Raises:
         CommandError: the file cannot be used.
     """
     try:
-        return Ledger.read(file)
+        return Ledger.read(file, since.isoformat())
     except LedgerError as error:
         raise CommandError(f"the ledger {file} cannot be read: {error}", EXIT_USAGE) from error
 
@@ -131,8 +132,12 @@ def read(file: Path) -> list[Row]:
 def spans_of(rows: Iterable[Row], today: date) -> tuple[Span, Span]:
     """Today, and the week since Monday."""
     rows = sorted(rows, key=lambda row: (row.provider, row.model))
-    monday = today - timedelta(days=today.weekday())
-    return _span("today", rows, today, today), _span("this week", rows, monday, today)
+    return _span("today", rows, today, today), _span("this week", rows, _monday(today), today)
+
+
+def _monday(day: date) -> date:
+    """The first day of a day's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def _span(name: str, rows: Sequence[Row], first: date, last: date) -> Span:
