@@ -200,13 +200,14 @@ async def _without_fim(
 
     Raises:
         BackendError: the refusal, where partial mode cannot be asked or is refused as well; or another one.
+        PausedError: partial mode may be asked, and not now.
     """
     target, settings = backend.partial, question.settings
     if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
         raise refusal
     question = await question.seeing(target)
-    if question.paused():
-        raise refusal
+    if pause := question.paused():
+        raise PausedError(pause)
     hole = Hole(question.context, question.ask, target.strategy)
     try:
         raw = await _booked(backend, target, question, hole)
