@@ -79,16 +79,6 @@ class Ticket:
     """Whether the shared ledger holds the reservation, and not one of our own."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """What is to be written down."""
-
-    entry: Callable[[], Entry]
-    """Makes the entry, in the ledger's thread."""
-    waits: bool = False
-    """Whether it settles what the shared ledger holds: no other one can."""
-
-
 class Books:
     """One service's view of the ledger.
 
@@ -111,7 +101,7 @@ class Books:
     ) -> None:
         self._file, self._price, self._notify, self._wall = file, price, notify, wall
         self._limits = Limits.of(settings.limits)
-        self._pending: list[_Note] = []
+        self._pending: list[Entry] = []
         self._flush: asyncio.TimerHandle | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._is_closed = False
@@ -177,32 +167,23 @@ class Books:
         found = used(ticket.prompt_tokens, received)
         usage, is_estimated = found.usage, found.is_estimated
         money, currency = self._cost(ticket.target, usage)
-        at_s = self._wall()
-
-        def entry() -> Entry:
-            amounts = Amounts(
-                calls=1,
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cached_tokens=usage.cached_tokens,
-                estimated_tokens=is_estimated * (usage.prompt_tokens + usage.completion_tokens),
-                money=money,
-                estimated_money=is_estimated * money,
-                counted_prompt_tokens=found.counted_prompt_tokens,
-            )
-            return Entry(at_s, _account(ticket.target), amounts, currency, ticket.reservation)
-
-        self._note(_Note(entry, waits=ticket.is_shared))
+        amounts = Amounts(
+            calls=1,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            estimated_tokens=is_estimated * (usage.prompt_tokens + usage.completion_tokens),
+            money=money,
+            estimated_money=is_estimated * money,
+            counted_prompt_tokens=found.counted_prompt_tokens,
+        )
+        account = _account(ticket.target)
+        self._note(Entry(self._wall(), account, amounts, currency, ticket.reservation, ticket.is_shared))
 
     def count(self, what: str, target: Target | None) -> None:
         """Book one of `requests`, `shown`, `accepted`."""
-        at_s = self._wall()
-
-        def entry() -> Entry:
-            account = _account(target) if target else Account()
-            return Entry(at_s, account, Amounts(**{what: 1}))
-
-        self._note(_Note(entry))
+        account = _account(target) if target else Account()
+        self._note(Entry(self._wall(), account, Amounts(**{what: 1})))
 
     # --- settings and life ----------------------------------------------------------------------------------
 
@@ -228,11 +209,11 @@ class Books:
 
     # --- in the event loop ----------------------------------------------------------------------------------
 
-    def _note(self, note: _Note) -> None:
-        """Queue an entry; it is made and written in the thread."""
+    def _note(self, entry: Entry) -> None:
+        """Queue an entry; it is written in the thread."""
         if self._is_closed or (self._file is None and not self._limits):
             return  # nobody would ever read it
-        self._pending.append(note)
+        self._pending.append(entry)
         if self._flush is None:
             with contextlib.suppress(RuntimeError):  # no event loop: the next entry, or closing, writes it
                 self._flush = asyncio.get_running_loop().call_later(FLUSH_S, self._start_flush)
@@ -296,10 +277,12 @@ class Books:
     # --- in the ledger's thread -----------------------------------------------------------------------------
 
     def _book_pending(self, ledger: Ledger) -> None:
-        """Write the queue down; what was not written stays queued."""
-        notes = self._pending[: len(self._pending)]
-        ledger.book([note.entry() for note in notes if ledger.is_shared or not note.waits])
-        self._pending[: len(notes)] = [note for note in notes if note.waits and not ledger.is_shared]
+        """Write the queue down, but for what only the shared ledger can settle; what fails stays queued."""
+        entries = list(self._pending)
+        ledger.book([entry for entry in entries if ledger.is_shared or not entry.is_shared])
+        self._pending[: len(entries)] = [
+            entry for entry in entries if entry.is_shared and not ledger.is_shared
+        ]
 
     def _with_ledger(self, work: Callable[[Ledger], T]) -> T:
         """Do it with the shared ledger, or, where that cannot be used, with one of our own."""

@@ -53,6 +53,8 @@ class Entry:
     currency: str = ""
     reservation: int | None = None
     """What was reserved for the call; it is settled by this."""
+    is_shared: bool = False
+    """Whether the shared ledger holds that reservation."""
 
 
 @dataclass(frozen=True, slots=True)

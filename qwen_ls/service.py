@@ -335,4 +335,5 @@ class CompletionService:
         if status != self._shown_status:
             self._shown_status = status
             self._on_status(status)
-        self._end_of_pause.set(max(self._endpoint.pause_s(), self._books.pause_s()))
+        pauses_s = (self._endpoint.pause_s(), self._books.pause_s())
+        self._end_of_pause.set(min((pause_s for pause_s in pauses_s if pause_s), default=0))

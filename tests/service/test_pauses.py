@@ -46,6 +46,23 @@ async def test_a_long_pause_keeps_one_timer_and_ends(stage: Stage) -> None:
     assert [kind for kind in kinds(stage) if kind != "thinking"] == ["limited", "ready"]
 
 
+async def test_of_two_pauses_the_one_that_is_left_is_shown() -> None:
+    stage = Stage(limits={"requests_per_minute": 1})
+    stage.backend.script = [[WAIT, RateLimitError("Too many", retry_after_s=17)]]
+    first = start(stage, "a = █", waited_s=9)
+    await until(lambda: stage.backend.live)
+    assert (await ask(stage, "b = █", waited_s=9, uri=OTHER)).reason is Reason.LIMITED
+    stage.backend.release.set()
+    await first
+    await stage.clock.advance(16.9)
+    assert "Too many" in stage.statuses[-1].text
+    await stage.clock.advance(0.2)
+    assert "limits.requestsPerMinute" in stage.statuses[-1].text
+    await stage.clock.advance(43)
+    assert kinds(stage)[-1] == "ready"
+    await stage.service.aclose()
+
+
 async def test_closing_leaves_no_timer(stage: Stage) -> None:
     stage.backend.script = [RateLimitError("Too many", retry_after_s=300)]
     await ask(stage, "a = █", waited_s=9)
@@ -60,7 +77,7 @@ async def test_what_only_settings_mend_is_waited_for_without_a_timer(stage: Stag
     assert stage.clock.timers == 0
 
 
-async def test_a_machine_that_slept_is_ready_soon_after(stage: Stage) -> None:
+async def test_a_machine_that_slept_is_ready_soon_after() -> None:
     """The clock on the wall goes on while it sleeps; the event loop's does not."""
     stage = Stage(limits={"requests_per_minute": 1, "tokens_per_day": 300})
     await ask(stage, "a = █")
