@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import AnswerError, BackendError
+from qwen_ls.backend.base import BackendError
 from qwen_ls.call import total
 from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.types import CompletionRequest, Document, Skip, TriggerKind, Usage
@@ -178,6 +178,7 @@ async def ask(
     from qwen_ls.service import CompletionService
 
     test, made = LiveTest(), list[_Recorder]()
+    books = Books(replace(settings, limits={}), file=ledger_path, price=price, notify=lambda _: None)
 
     def recorded(wanted: Settings) -> Backend:
         try:
@@ -188,9 +189,9 @@ async def ask(
         return made[-1]
 
     # What it spends is counted; a limit that is reached does not keep it from its diagnosis.
-    unlimited = replace(settings, limits={})
-    service = CompletionService(unlimited, connect=recorded, ledger=ledger_path, price=price)
-    books = Books(unlimited, file=ledger_path, price=price, notify=lambda _: None)
+    service = CompletionService(
+        replace(settings, limits={}), connect=recorded, ledger=ledger_path, price=price
+    )
     try:
         await service.warm()
         result = await service.complete(_document(BEFORE + AFTER), len(BEFORE), TriggerKind.INVOKED)
@@ -224,6 +225,7 @@ async def _measure(
     max_tokens: int,
 ) -> Call | None:
     """One call, read to its end; None where it could cost more than may be spent."""
+    from qwen_ls.backend.base import AnswerError
     from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
     from qwen_ls.core.context import build_context
     from qwen_ls.core.prompt import build_prompt
