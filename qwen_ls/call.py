@@ -45,14 +45,6 @@ CONTINUATIONS = 2
 """How often an answer that the token limit has cut is continued, at most."""
 
 
-class PausedError(Exception):
-    """A pause has begun before a call left; `skip` says why."""
-
-    def __init__(self, skip: Skip) -> None:
-        super().__init__(str(skip))
-        self.skip = skip
-
-
 class Call:
     """A call on its way. It lives while somebody waits for it."""
 
@@ -161,6 +153,14 @@ class Question:
         prefix = self.context.prefix + text
         context = replace(self.context, prefix=prefix, line_prefix=current_line_before(prefix))
         return replace(self, context=context)
+
+
+class PausedError(Exception):
+    """A pause has begun before a call left; `skip` says why."""
+
+    def __init__(self, skip: Skip) -> None:
+        super().__init__(str(skip))
+        self.skip = skip
 
 
 async def ask_model(
