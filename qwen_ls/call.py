@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AccessError, AnswerError, BackendError, DeadlineError, ModelError
-from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
@@ -27,6 +26,7 @@ from qwen_ls.core.types import (
 )
 from qwen_ls.images import load_image
 from qwen_ls.report import Level, Notice
+from qwen_ls.usage import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +58,10 @@ class Question:
     """Grant each call, and hear what it used."""
     roots: tuple[Path, ...] = ()
     """The workspace's folders: an image may come from there."""
-    paused: Callable[[], object] = lambda: None
-    """Whether calls have to wait: then no second one is made."""
+    paused: Callable[[], Skip | None] = lambda: None
+    """Whether calls have to wait: then none is made."""
+    heed: Callable[[BackendError], None] = lambda _: None
+    """Hears of a failure that leaves the request its answer."""
     heard: Callable[[str, Hole], None] = lambda text, hole: None
     """Told what has come so far, and what it is cleaned for."""
     read_on: int = 0
@@ -102,6 +104,14 @@ class Question:
         return replace(self, context=context)
 
 
+class PausedError(Exception):
+    """A pause has begun before a call left; `skip` says why."""
+
+    def __init__(self, skip: Skip) -> None:
+        super().__init__(str(skip))
+        self.skip = skip
+
+
 async def ask_model(
     backend: Backend, question: Question, tell: Callable[[Notice], None] = lambda notice: None
 ) -> RawCompletion:
@@ -111,6 +121,7 @@ async def ask_model(
 
     Raises:
         BackendError: the call failed.
+        PausedError: no call may be made any more.
     """
     question = await question.seeing(backend.target)
     target = backend.target  # what the prompt is made for; another call may change the backend's
@@ -138,13 +149,14 @@ async def _without_fim(
 
     Raises:
         BackendError: the refusal, where partial mode cannot be asked or is refused as well; or another one.
+        PausedError: partial mode may be asked, and not now.
     """
     target, settings = backend.partial, question.settings
     if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
         raise refusal
     question = await question.seeing(target)
-    if question.paused():
-        raise refusal
+    if pause := question.paused():
+        raise PausedError(pause)
     hole = Hole(question.context, question.ask, target.strategy)
     try:
         raw = await _booked(backend, target, question, hole)
@@ -163,7 +175,8 @@ async def _without_fim(
 async def _continued(backend: Backend, raw: RawCompletion, question: Question) -> RawCompletion:
     """Go on, by partial mode, with an answer that the token limit has cut inside a statement.
 
-    A continuation that fails leaves the answer as it is: the next call will say what is wrong.
+    A continuation that fails leaves the answer as it is. What it says of a pause holds for the next call;
+    what else is wrong need not be wrong with the way that the target is asked.
     """
     target = backend.partial
     if target is None or not target.provider.partial_is_certain:
@@ -175,7 +188,10 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         rest_of = question.after(raw.text)
         try:
             more = await _booked(backend, target, rest_of, hole, said=raw.text)
-        except BackendError:
+        except PausedError:
+            break
+        except BackendError as error:
+            question.heed(error)
             break
         question.report.facts["continued"] = n
         rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
@@ -229,9 +245,13 @@ async def _booked(
 
     Raises:
         BackendError: the call failed, or a limit does not allow it.
+        PausedError: another call's failure has begun a pause while this one was being admitted.
     """
     request = question.request(target)
     ticket, received = await question.books.admit(target, request), Received()
+    if pause := question.paused():
+        question.books.give_back(ticket)
+        raise PausedError(pause)
     try:
         raw = await _read(backend, request, hole, question, received, said=said)
     finally:

@@ -14,9 +14,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.alarm import Alarm
 from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
-from qwen_ls.call import Question, ask_model
+from qwen_ls.call import PausedError, Question, ask_model
 from qwen_ls.core.ahead import READ_ON_LINES, READ_ON_TOKENS
 from qwen_ls.core.candidate import Anchor, Candidate
 from qwen_ls.core.context import build_context
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from qwen_ls.alarm import Handle
     from qwen_ls.backend.base import Backend
     from qwen_ls.books import Price
     from qwen_ls.core.postprocess.hole import Hole
@@ -69,6 +71,7 @@ class CompletionService:
         price: Price | None = None,
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] = random.random,
+        later: Callable[[float, Callable[[], None]], Handle] | None = None,
     ) -> None:
         """Build the service; nothing is connected before the first call or `warm`.
 
@@ -84,6 +87,7 @@ class CompletionService:
             price: what a call costs; by default nothing is known.
             wall: the time, in seconds since 1970.
             random: a number from 0 to 1, for the length of pauses.
+            later: calls something after so many seconds; by default the event loop does.
         """
         self.settings = settings
         self.roots: tuple[Path, ...] = ()
@@ -102,6 +106,7 @@ class CompletionService:
         self._report = Report(clock)
         self._counts = {"requests": 0, "calls": 0, "shown": 0, "accepted": 0, "tokens": 0}
         self._shown_status = self.status()
+        self._end_of_pause = Alarm(self._show_status, later)
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -225,7 +230,15 @@ class CompletionService:
         if not self.settings.max_tokens:
             ask = replace(ask, max_tokens=ask.max_tokens + read_on * READ_ON_TOKENS)
         question = Question(
-            context, ask, self.settings, report, self._books, self.roots, self._pause, read_on=read_on
+            context,
+            ask,
+            self.settings,
+            report,
+            self._books,
+            self.roots,
+            paused=self._pause,
+            heed=self._endpoint.heed,
+            read_on=read_on,
         )
 
         async def work(flight: Flight) -> RawCompletion | Skip:
@@ -240,6 +253,8 @@ class CompletionService:
 
             try:
                 answer = await ask_model(backend, replace(question, heard=heard), self._endpoint.tell)
+            except PausedError as paused:
+                return paused.skip
             except BackendError as error:
                 return self._endpoint.failed(error)
             self._endpoint.succeeded()
@@ -351,9 +366,12 @@ class CompletionService:
         await self._flights.aclose()
         await self._endpoint.aclose()
         await self._books.aclose()
+        self._end_of_pause.set(0)
 
     def _show_status(self) -> None:
         status = self.status()
         if status != self._shown_status:
             self._shown_status = status
             self._on_status(status)
+        pauses_s = (self._endpoint.pause_s(), self._books.pause_s())
+        self._end_of_pause.set(min((pause_s for pause_s in pauses_s if pause_s), default=0))

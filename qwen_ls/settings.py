@@ -84,12 +84,12 @@ def option(
 
 LIMITS: Mapping[str, Part] = types.MappingProxyType(
     {
-        "requests_per_minute": Part("Calls within any 60 seconds.", 1, 1_000_000),
-        "tokens_per_minute": Part("Tokens, in and out, within any 60 seconds.", 1, 1_000_000_000),
-        "tokens_per_day": Part("Tokens, in and out, from midnight to midnight.", 1, 1_000_000_000_000),
+        "requests_per_minute": Part("Calls within any 60 seconds.", 0, 1_000_000),
+        "tokens_per_minute": Part("Tokens, in and out, within any 60 seconds.", 0, 1_000_000_000),
+        "tokens_per_day": Part("Tokens, in and out, from midnight to midnight.", 0, 1_000_000_000_000),
         "money_per_day": Part(
             "Cost from midnight to midnight, in the currency of the model's price (CNY in Beijing).",
-            0.01,
+            0,
             1_000_000,
             whole=False,
         ),

@@ -200,7 +200,8 @@ class HttpBackend:
 
     async def _exchange(self, asked: _Asked, call: ScopedCall[Chunk]) -> None:
         response = await self._send(asked, call)
-        if response.status_code in _REPLICA_FAILED and asked.target.provider.second_try:
+        has_failed = response.status_code in _REPLICA_FAILED and asked.target.provider.second_try
+        if has_failed and retry_after_s(response.headers, self._clock()) is None:
             await response.aclose()
             response = await self._send(asked, call)
         try:

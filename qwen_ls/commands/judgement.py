@@ -152,7 +152,8 @@ def _cache(repeat: Call, first: Call | None) -> Finding:
     if repeat.error is not None:
         return failure("cache", repeat.error)
     if repeat.usage and repeat.usage.cached_tokens:
-        seen = f"{repeat.usage.cached_tokens} of {repeat.usage.prompt_tokens} tokens of a repeated prompt"
+        cached, read = repeat.usage.cached_tokens, repeat.usage.prompt_tokens
+        seen = f"{cached} of {read} tokens ({cached / max(read, 1):.0%}) of a repeated prompt"
         return Finding(Mark.GOOD, "cache", f"{seen} came from the cache")
     seen = "no tokens of a repeated prompt were reported as cached"
     if repeat.first_token_ms is not None and first is not None and first.first_token_ms is not None:

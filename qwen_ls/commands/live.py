@@ -7,6 +7,7 @@ less than `MAX_TOKENS` tokens.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
+    from qwen_ls.books import Books
     from qwen_ls.core.types import Chunk
     from qwen_ls.settings import Settings
 
@@ -172,10 +174,11 @@ async def ask(
         clock: seconds.
     """
     from qwen_ls.backend.prices import price
-    from qwen_ls.books import ledger_path
+    from qwen_ls.books import Books, ledger_path
     from qwen_ls.service import CompletionService
 
     test, made = LiveTest(), list[_Recorder]()
+    books = Books(replace(settings, limits={}), file=ledger_path, price=price, notify=lambda _: None)
 
     def recorded(wanted: Settings) -> Backend:
         try:
@@ -197,27 +200,36 @@ async def ask(
             test.hole = made[-1].call
             test.error = test.error or test.hole.error
             if test.error is None and test.hole.total_ms:
-                await _ask_more(test, made[-1], settings)
+                await _ask_more(test, made[-1], settings, books)
     finally:
         await service.aclose()
+        await books.aclose()
     return test
 
 
-async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings) -> None:
+async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings, books: Books) -> None:
     """The calls that the backend is asked directly."""
-    test.suffix = await _measure(test, recorder, settings, (SUFFIX_BEFORE, SUFFIX_AFTER), 24)
-    test.long = await _measure(test, recorder, settings, (LONG_BEFORE, LONG_AFTER), 48)
+    measure = functools.partial(_measure, test, recorder, settings, books)
+    test.suffix = await measure((SUFFIX_BEFORE, SUFFIX_AFTER), 24)
+    test.long = await measure((LONG_BEFORE, LONG_AFTER), 48)
     if test.long is not None and test.long.error is None:
-        test.repeat = await _measure(test, recorder, settings, (LONG_BEFORE, LONG_AFTER), 2)
+        test.repeat = await measure((LONG_BEFORE, LONG_AFTER), 2)
 
 
 async def _measure(
-    test: LiveTest, recorder: _Recorder, settings: Settings, hole: tuple[str, str], max_tokens: int
+    test: LiveTest,
+    recorder: _Recorder,
+    settings: Settings,
+    books: Books,
+    hole: tuple[str, str],
+    max_tokens: int,
 ) -> Call | None:
     """One call, read to its end; None where it could cost more than may be spent."""
+    from qwen_ls.backend.base import AnswerError
     from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
     from qwen_ls.core.context import build_context
     from qwen_ls.core.prompt import build_prompt
+    from qwen_ls.usage import Received
 
     before, after = hole
     target = recorder.target
@@ -233,13 +245,16 @@ async def _measure(
     cost = 2 * estimate_tokens(before + after) + max_tokens
     if sum(call.tokens for call in test.calls) + cost > MAX_TOKENS:
         return None
-    recorder.call = Call()
+    recorder.call = call = Call()
     request = build_request(settings, target.model, prompt, target.max_tokens(max_tokens))
+    ticket = await books.admit(target, request)
     with contextlib.suppress(BackendError):  # it is in the call
         async with contextlib.aclosing(recorder.stream(request)) as chunks:
             async for _ in chunks:
                 pass
-    return recorder.call
+    refused = call.error is not None and not isinstance(call.error, AnswerError)
+    books.settle(ticket, Received(call.text, call.usage, call.finish_reason, refused=refused))
+    return call
 
 
 def _document(text: str) -> Document:

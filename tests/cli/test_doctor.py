@@ -88,6 +88,9 @@ def test_doctor_costs_less_than_it_promises_and_says_what(qwen_ls, fake):
     assert 300 < total < 2000
     assert findings(done)["spent"]["seen"] == f"{total} tokens in 4 calls"
     assert measured["calls"] == len([r for r in fake.requests if r.method == "POST"]) == 4
+    booked = json.loads(qwen_ls("stats", "--json").stdout)["today"]["total"]
+    assert booked["calls"] == 4
+    assert booked["prompt_tokens"] >= measured["prompt_tokens"]
 
 
 def test_a_cached_prompt_is_seen(qwen_ls, fake):
