@@ -41,7 +41,18 @@ def uri(work: Path) -> str:
 
 @pytest.mark.parametrize(
     "address",
-    ["cat.png", "./cat.png", "img/my%20cat.png", "img/my cat.png", "../top.png", "/docs/cat.png", "cat"],
+    [
+        "cat.png",
+        "./cat.png",
+        "img/my%20cat.png",
+        "img/my cat.png",
+        "../top.png",
+        "/docs/cat.png",
+        "cat",
+        "cat.png?raw=true",
+        "cat.png#left",
+        "img/my%20cat.png?v=1#x",
+    ],
 )
 def test_files_of_the_workspace_are_sent(work: Path, address: str) -> None:
     assert load_image(address, uri(work), (work,)) == SENT
@@ -73,6 +84,10 @@ def test_an_untitled_document_has_the_workspace_only(work: Path) -> None:
         pytest.param("../id_rsa.png", id="denied name"),
         pytest.param("http://h.example/cat.png", id="http"),
         pytest.param("ftp://h.example/cat.png", id="ftp"),
+        pytest.param("//h.example/cat.png", id="another machine"),
+        pytest.param(r"\\h.example\share\cat.png", id="another machine's share"),
+        pytest.param("file://h.example/share/cat.png", id="another machine's file"),
+        pytest.param("?raw=true", id="a query alone"),
         pytest.param("data:image/png;base64,AAAA", id="data"),
         pytest.param("https://me:secret@h.example/cat.png", id="credentials"),
         pytest.param("https:///cat.png", id="no host"),

@@ -231,7 +231,7 @@ def _as_native(provider: Provider, *, is_plan: bool) -> Provider:
             remedy="Set protocol to openai.",
             cause="protocol",
         )
-    return dataclasses.replace(provider, strategies=(Strategy.PARTIAL,), delta_streams=True)
+    return dataclasses.replace(provider, strategies=(Strategy.PARTIAL,))
 
 
 def _workspace(settings: Settings) -> str:
@@ -261,9 +261,10 @@ def _default_model(provider: Provider, region: Region | None) -> str:
 
 def _refuse_retired(provider: Provider, model: str, row: Model) -> None:
     if row.retired:
+        other = row.successor or "another one"
         raise ConfigurationError(
             f"{sentence(provider.title)} has retired the model {shown(model)} on {row.retired}",
-            remedy=f"Set model to {row.successor}, or leave it out for the default.",
+            remedy=f"Set model to {other}, or leave it out for the default.",
             cause="retired model",
         )
 
@@ -338,9 +339,8 @@ def _notes(settings: Settings, model: str, row: Model, region: Region | None) ->
     if settings.images and not row.vision:
         notes.append(f"images is on, but {shown(model)} does not see any; qwen3-vl-flash does.")
     if row.leaving:
-        notes.append(
-            f"{shown(model)} was announced to end about {row.leaving}; its successor is {row.successor}."
-        )
+        successor = f"; its successor is {row.successor}" if row.successor else ""
+        notes.append(f"{shown(model)} was announced to end about {row.leaving}{successor}.")
     if region is not None and settings.base_url and region.name != settings.region:
         notes.append(
             f"baseUrl is in the region {region.name}; the setting region ({settings.region}) is not used."

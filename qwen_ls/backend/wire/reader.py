@@ -5,11 +5,13 @@ Pure: it is fed what arrives, and says what that is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AnswerError
 from qwen_ls.backend.wire.answer import read_body, read_event, read_json
-from qwen_ls.backend.wire.failures import failure_in
+from qwen_ls.backend.wire.characters import Characters, whole
+from qwen_ls.backend.wire.failures import failure_in, read_failure
 from qwen_ls.backend.wire.shapes import in_choices
 from qwen_ls.backend.wire.sse import EventDecoder, looks_like_events
 from qwen_ls.core.types import Chunk
@@ -54,6 +56,7 @@ class AnswerReader:
         self.is_done = False
         self.n_events = 0
         self._text = text
+        self._characters = Characters()
         self._error_of = error_of
         self._echoed_prefix = echoed_prefix
         self._shape = shape
@@ -111,17 +114,28 @@ class AnswerReader:
             if event.is_done:
                 self.is_done = True
                 return
+            if event.is_error:
+                raise self._error_of(_failure_of(event))
             answer = in_choices(read_json(event.data), self._shape)
             if failure := failure_in(answer, status=event.status or 200):
                 raise self._error_of(failure)
             chunk = read_event(answer)
             self._finish_reason = chunk.finish_reason or self._finish_reason
             self._usage = chunk.usage or self._usage
-            if text := self._text.feed(chunk.text, last=chunk.finish_reason is not None):
+            new = self._characters.feed(chunk.text)
+            if text := self._text.feed(new, last=chunk.finish_reason is not None):
                 yield Chunk(text, None, chunk.usage)  # the native API counts in every event
 
     def _whole(self, body: bytes) -> Chunk:
         answer = in_choices(read_json(body), self._shape)
         if failure := failure_in(answer):
             raise self._error_of(failure)
-        return read_body(answer, echoed_prefix=self._echoed_prefix)
+        chunk = read_body(answer, echoed_prefix=self._echoed_prefix)
+        return replace(chunk, text=whole(chunk.text))
+
+
+def _failure_of(event: Event) -> Failure:
+    """What an event says that is called an error; one that says nothing is the server's failure."""
+    failure = read_failure(event.status or 200, event.data.encode())
+    is_told = failure.code or failure.kind or failure.status >= 400
+    return failure if is_told else replace(failure, status=500)

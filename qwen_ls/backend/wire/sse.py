@@ -32,6 +32,11 @@ class Event:
         """Whether it is the marker of the stream's end."""
         return self.data.strip() == DONE
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the lines before it call it an error, whatever it holds."""
+        return self.name == "error" or self.status >= 400
+
 
 class EventDecoder:
     """Cuts a stream of bytes into events.

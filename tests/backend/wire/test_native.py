@@ -78,9 +78,9 @@ def output(content: object, finish_reason: object = "null", **usage: int) -> dic
         pytest.param(
             output("1", input_tokens=8, output_tokens=1), Chunk("1", None, Usage(8, 1)), id="recorded"
         ),
-        pytest.param(output("", "stop"), Chunk("", "stop", Usage()), id="the end"),
-        pytest.param(output([{"text": "a"}, {"text": "b"}]), Chunk("ab", None, Usage()), id="parts"),
-        pytest.param(output([], "length"), Chunk("", "length", Usage()), id="no parts"),
+        pytest.param(output("", "stop"), Chunk("", "stop"), id="the end"),
+        pytest.param(output([{"text": "a"}, {"text": "b"}]), Chunk("ab"), id="parts"),
+        pytest.param(output([], "length"), Chunk("", "length"), id="no parts"),
         pytest.param(
             {"output": {"finish_reason": "null", "text": "1+"}, "usage": {"input_tokens": 3}},
             Chunk("1+", None, Usage(3)),

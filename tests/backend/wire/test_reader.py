@@ -110,6 +110,30 @@ ERROR = {"error": {"code": "invalid_parameter_error", "message": "<400> x", "typ
             base.RateLimitError,
             id="status in a comment",
         ),
+        pytest.param(
+            b'id:1\nevent:error\n:HTTP_STATUS/500\ndata:{"message":"m"}\n\n',
+            True,
+            base.ServerError,
+            id="error event without a code",
+        ),
+        pytest.param(
+            b'event:error\ndata:{"code":"","message":"m"}\n\n',
+            True,
+            base.ServerError,
+            id="error event, no status",
+        ),
+        pytest.param(
+            choice("a") + b"event: error\ndata: upstream failed\n\n",
+            True,
+            base.ServerError,
+            id="error event that is no JSON",
+        ),
+        pytest.param(
+            b'event:error\ndata:{"code":"InvalidParameter","message":"m"}\n\n',
+            True,
+            base.RequestError,
+            id="error event, a code that says little",
+        ),
         pytest.param(b"", True, base.AnswerError, id="empty stream"),
         pytest.param(b"", False, base.AnswerError, id="empty body"),
         pytest.param(b": ping\n\n", True, base.AnswerError, id="comments only"),
@@ -124,6 +148,34 @@ def test_what_goes_wrong(body: bytes, is_stream: bool, expected: type[base.Backe
     with pytest.raises(expected) as caught:
         read(body, is_stream=is_stream)
     assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        pytest.param([r"\ud83d", r"\ude00 x"], "😀 x", id="halves in two events"),
+        pytest.param([r"a\ud83d", "", r"\ude00"], "a😀", id="an empty event between"),
+        pytest.param([r"\ud83d b"], "\ufffd b", id="a half alone"),
+        pytest.param([r"\ude00 b", r"c\ud83d"], "\ufffd bc", id="halves of nothing"),
+        pytest.param(
+            [r"def \ud83d", r"def \ud83d\ude00 g", r"def \ud83d\ude00 ghijkl"], "def 😀 ghijkl", id="so far"
+        ),
+    ],
+)
+def test_a_character_cut_between_events_is_whole(events: list[str], text: str, size: int) -> None:
+    """JSON may write an emoji as two escapes; half of one is no text that an editor can be sent."""
+    frames = [
+        f'data: {{"choices":[{{"index":0,"text":"{said}","finish_reason":null}}]}}\n\n' for said in events
+    ]
+    found = read("".join(frames).encode() + DONE, size=size)
+    assert found.text == text
+    found.text.encode()
+
+
+def test_a_half_of_a_character_in_a_body() -> None:
+    body = rb'{"choices":[{"index":0,"text":"a\ud83d","finish_reason":"stop"}]}'
+    assert read(body, is_stream=False).text == "a\ufffd"
 
 
 def test_a_body_without_an_end_is_refused() -> None:
