@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from qwen_ls.backend.base import LimitError
-from qwen_ls.core.budget import estimate_tokens
+from qwen_ls.core.budget import IMAGE_TOKENS, estimate_tokens
 from qwen_ls.core.limits import Limits, Refusal, Want
 from qwen_ls.core.types import Reason, Skip, Strategy, Usage
 from qwen_ls.report import Level, Notice, clock_time
@@ -356,7 +356,7 @@ def _account(target: Target) -> Account:
 def _prompt_tokens(prompt: Prompt) -> int:
     """About how many tokens the endpoint will read."""
     text = prompt.text if prompt.strategy is Strategy.FIM else prompt.text + prompt.prefix
-    return round(estimate_tokens(text))
+    return round(estimate_tokens(text)) + IMAGE_TOKENS * len(prompt.images)
 
 
 def _usage(ticket: Ticket, received: Received) -> tuple[Usage, bool]:

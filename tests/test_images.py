@@ -202,3 +202,24 @@ async def test_the_native_protocol_has_its_own_words_for_it(fake, work, address,
 async def test_otherwise_only_text_is_sent(fake, work, picture, values) -> None:
     content, _ = await sent(fake, work, picture, **values)
     assert isinstance(content, str)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"), [pytest.param(1300, False, id="too few"), pytest.param(2000, True, id="enough")]
+)
+async def test_an_image_counts_against_the_limits(fake, work, tokens, shown) -> None:
+    """It is most of what such a call costs: it is reserved before the call."""
+    service = CompletionService(
+        Settings(
+            base_url=fake.compat_url, model="qwen3-vl-flash", images=True, limits={"tokens_per_day": tokens}
+        ),
+        connect=lambda settings: connect(settings, environ={"DASHSCOPE_API_KEY": "sk-test"}),
+    )
+    service.roots = (work,)
+    document, offset = marked("![A cat on █](cat.png)\n", language="markdown", uri=uri(work))
+    try:
+        found = await service.complete(document, offset, TriggerKind.INVOKED)
+    finally:
+        await service.aclose()
+    assert isinstance(found, Completion) is shown
+    assert len(fake.requests) == shown

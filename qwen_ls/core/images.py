@@ -49,8 +49,8 @@ _LANGUAGES = {
 PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {
     language: patterns for languages, patterns in _LANGUAGES.items() for language in languages.split()
 }
-"""By language id, as VS Code, Vim and Emacs have them: what an image looks like. One group of each match is its
-address, or its label."""
+"""By language id, as VS Code, Vim and Emacs have them: what an image looks like. One group of each match is
+its address, or its label."""
 
 _MARKUP = re.compile(
     r"<[^<>]*>?"

@@ -90,6 +90,44 @@ def test_doctor_costs_less_than_it_promises_and_says_what(qwen_ls, fake):
     assert measured["calls"] == len([r for r in fake.requests if r.method == "POST"]) == 4
 
 
+def test_a_refused_attempt_is_a_call_and_costs_nothing(qwen_ls, fake):
+    fake.script.append(Reply(fault="model_not_supported"))
+    done = qwen_ls("doctor", "--json")
+    measured = json.loads(done.stdout)["measured"]
+    assert measured["calls"] == len([r for r in fake.requests if r.method == "POST"]) == 5
+    total = measured["prompt_tokens"] + measured["completion_tokens"]
+    assert findings(done)["spent"]["seen"] == f"{total} tokens in 5 calls"
+
+
+def test_a_refusal_alone_costs_nothing(qwen_ls, fake):
+    fake.behaviour = Behaviour(fault="rate_limit")
+    assert findings(qwen_ls("doctor", "--json"))["spent"]["seen"] == "0 tokens in 1 call"
+
+
+@pytest.mark.parametrize("more", [[], ["--set", "protocol=dashscope"], ["--set", "streaming=off"]])
+def test_a_model_that_goes_on_and_on_costs_no_more_than_was_promised(qwen_ls, fake, more):
+    fake.behaviour = Behaviour(sloppy="endless")
+    measured = json.loads(qwen_ls("doctor", "--json", "--set", "maxTokens=8192", *more).stdout)["measured"]
+    assert measured["prompt_tokens"] + measured["completion_tokens"] < 2000
+
+
+def test_a_native_path_that_the_row_has_wrong_is_said(qwen_ls, fake):
+    row = 'models={"qwen3-coder-flash": {"nativePath": "multimodal"}}'
+    done = qwen_ls(
+        "doctor", "--json", "--set", "protocol=dashscope", "--set", "model=qwen3-coder-flash", "--set", row
+    )
+    found = findings(done)
+    assert found["path"]["mark"] == "doubtful"
+    assert "nativePath to text" in found["path"]["remedy"]
+    assert "each holds new text (saved" in found["streaming"]["seen"]
+
+
+def test_a_model_that_would_think_is_said(qwen_ls, fake):
+    row = 'models={"qwen3-8b": {"thinking": "never"}}'
+    found = findings(qwen_ls("doctor", "--json", "--set", "model=qwen3-8b", "--set", row))
+    assert "hybrid" in found["call"]["remedy"]
+
+
 def test_a_cached_prompt_is_seen(qwen_ls, fake):
     done = qwen_ls("doctor", "--json", "--set", "model=qwen3-coder-plus", "--set", "strategy=partial")
     found = findings(done)

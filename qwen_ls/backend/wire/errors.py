@@ -288,6 +288,10 @@ def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _request(target: Target, failure: Failure, key_source: str) -> _Said:
     lowered = failure.message.lower()
+    if "thinking" in lowered:
+        message = f"{_who(target)} refused the request because {shown(target.model)} would think first"
+        remedy = 'Give the model a row with thinking = "hybrid" in models, or set model to another one.'
+        return base.RequestError, message, remedy, "request thinking"
     named = next((name for name in _PARAMETERS if name in lowered), "")
     what = f"the parameter {named}" if named else "the request"
     message = f"{_who(target)} refused {what} (HTTP {failure.status or 400}{_code(failure)})"
