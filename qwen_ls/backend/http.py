@@ -268,7 +268,7 @@ class HttpBackend:
         reader = AnswerReader(
             text,
             partial(self._error_of, response, target),
-            is_stream="event-stream" in response.headers.get("content-type", ""),
+            kind=response.headers.get("content-type", ""),
             echoed_prefix=asked.request.prompt.prefix if echoes else "",
             shape=target.form.shape,
         )

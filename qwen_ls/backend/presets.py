@@ -12,7 +12,17 @@ import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.backend.forms import CHAT, COMPLETIONS, EMPTY, INFILL, SUFFIX_PARAMETER, Form, SuffixIn, row
+from qwen_ls.backend.forms import (
+    CHAT,
+    COMPLETIONS,
+    EMPTY,
+    GENERATE,
+    INFILL,
+    SUFFIX_PARAMETER,
+    Form,
+    SuffixIn,
+    row,
+)
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
@@ -179,12 +189,13 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 no_fim=("infill is not supported by this model",),
             ),
             Provider(
-                # github.com/ollama/ollama: openai/openai.go, docs/openai.md; whether a last assistant message
-                # is continued (issue 6778) is up to the model's template.
+                # github.com/ollama/ollama: docs/api.md, openai/openai.go, docs/openai.md. Its own API takes a
+                # prompt as it is; `suffix` needs a template with a place for it. Whether a last assistant
+                # message is continued (issue 6778) is up to the template as well.
                 name="ollama",
                 title="Ollama",
                 base_url="http://127.0.0.1:11434/v1",
-                fim=(SUFFIX_PARAMETER,),
+                fim=(GENERATE, SUFFIX_PARAMETER),
                 partial_is_certain=False,
                 no_thinking=row(reasoning_effort="none"),
                 delta_streams=True,

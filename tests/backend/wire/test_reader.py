@@ -7,6 +7,7 @@ import json
 import pytest
 
 from qwen_ls.backend import base
+from qwen_ls.backend.forms import GENERATE_SHAPE
 from qwen_ls.backend.wire.errors import error_of
 from qwen_ls.backend.wire.reader import MAX_BODY_BYTES, AnswerReader
 from qwen_ls.backend.wire.semantics import TextStream
@@ -29,12 +30,21 @@ BODY = json.dumps(
 ).encode()
 
 
-def read(body: bytes, *, is_stream: bool = True, size: int = 7, echoed_prefix: str = "") -> Chunk:
+def read(
+    body: bytes,
+    *,
+    is_stream: bool = True,
+    kind: str = "",
+    size: int = 7,
+    echoed_prefix: str = "",
+    **more: object,
+) -> Chunk:
     reader = AnswerReader(
         TextStream(),
         lambda failure: error_of(failure, target_of()),
-        is_stream=is_stream,
+        kind=kind or ("text/event-stream;charset=UTF-8" if is_stream else "application/json"),
         echoed_prefix=echoed_prefix,
+        **more,
     )
     text = ""
     for start in range(0, len(body), size):
@@ -181,3 +191,37 @@ def test_a_half_of_a_character_in_a_body() -> None:
 def test_a_body_without_an_end_is_refused() -> None:
     with pytest.raises(base.AnswerError):
         read(b" " * (MAX_BODY_BYTES + 1), is_stream=False, size=1 << 20)
+
+
+LINES = (
+    b'{"model":"m","response":"caf\xc3\xa9","done":false}\n{"model":"m","response":" = 1","done":false}\n'
+    b'\n{"model":"m","response":"","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":2}'
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_an_object_a_line(size: int, end: bytes) -> None:
+    body = LINES.replace(b"\n", end or b"\n") + end
+    found = read(body, kind="application/x-ndjson", shape=GENERATE_SHAPE, size=size)
+    assert found == Chunk("café = 1", "length", Usage(7, 2))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            LINES[:50] + b'{"error":"CUDA error"}\n', base.AnswerError, id="cut in the middle of a line"
+        ),
+        pytest.param(
+            LINES.split(b"\n")[0] + b'\n{"error":"CUDA error"}\n', base.ServerError, id="error after text"
+        ),
+        pytest.param(b"<html>Sign in</html>", base.AnswerError, id="a page"),
+        pytest.param(b"", base.AnswerError, id="nothing"),
+        pytest.param(b"{" + b" " * (2 << 20), base.AnswerError, id="a line without an end"),
+    ],
+)
+def test_what_goes_wrong_in_lines(body: bytes, expected: type[base.BackendError]) -> None:
+    with pytest.raises(expected) as caught:
+        read(body, kind="application/x-ndjson", shape=GENERATE_SHAPE, size=1 << 16)
+    assert type(caught.value) is expected
