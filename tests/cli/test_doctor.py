@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ls.backend.base import TlsError
-from qwen_ls.backend.streams import remember, remembered
+from qwen_ls.backend.streams import Streams, remember
 from qwen_ls.backend.tls import shake_hands
 from qwen_ls.backend.wire.semantics import Semantics
 from tests.backend.asking import target_of
@@ -140,7 +140,7 @@ def test_a_cumulative_stream_is_seen_and_kept_for_the_server(qwen_ls, fake, tmp_
     found = findings(qwen_ls("doctor", "--json"))
     assert "each holds all the text so far (saved" in found["streaming"]["seen"]
     assert found["answer"]["mark"] == "good"
-    kept = remembered(tmp_path / "state" / "streams.json")
+    kept = Streams(tmp_path / "state" / "streams.json")
     assert kept.recall(f"{fake.compat_url}/completions", "qwen-coder-turbo") is Semantics.CUMULATIVE
     assert KEY not in (tmp_path / "state" / "streams.json").read_text("utf-8")
 
@@ -211,10 +211,10 @@ def test_what_is_kept_is_kept_once_and_rubbish_is_nothing(tmp_path):
     remember("http://a", "m", Semantics.DELTA, path)
     remember("http://a", "m", Semantics.CUMULATIVE, path)
     assert len(json.loads(path.read_text("utf-8"))) == 1
-    assert remembered(path).recall("http://a", "m") is Semantics.CUMULATIVE
+    assert Streams(path).recall("http://a", "m") is Semantics.CUMULATIVE
     for rubbish in ("", "{", "[1]", '[{"url": 1}]', '[{"url": "a", "model": "m", "stream": "?"}]'):
         path.write_text(rubbish, "utf-8")
-        assert remembered(path).recall("http://a", "m") is None
+        assert Streams(path).recall("http://a", "m") is None
 
 
 @pytest.mark.parametrize("trusted", [True, False])
