@@ -112,6 +112,9 @@ _WEAK_CODES = frozenset(
 )
 """Codes that come with every kind of refusal: the status knows more."""
 
+_TOO_LONG = ("input length", "maximum context length", "context window")
+"""What a refusal of a prompt says whose code says little: DashScope's, vLLM's, LM Studio's."""
+
 _STATUSES: dict[int, _Kind] = {
     401: _Kind.KEY,
     402: _Kind.BILLING,
@@ -119,6 +122,7 @@ _STATUSES: dict[int, _Kind] = {
     404: _Kind.PATH,
     405: _Kind.PATH,
     408: _Kind.SERVER,
+    413: _Kind.TOO_LONG,
     429: _Kind.RATE,
 }
 _PARAMETERS = (
@@ -202,7 +206,7 @@ def _classify(failure: Failure, provider: Provider) -> _Kind:
             return _Kind.MODEL
         if "url error" in lowered:  # the native API's 400 for the path of the other kind of model
             return _Kind.NATIVE_PATH
-        return _Kind.TOO_LONG if "input length" in lowered else _Kind.REQUEST
+        return _Kind.TOO_LONG if any(words in lowered for words in _TOO_LONG) else _Kind.REQUEST
     return _Kind.UNKNOWN
 
 

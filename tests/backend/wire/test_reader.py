@@ -225,3 +225,18 @@ def test_what_goes_wrong_in_lines(body: bytes, expected: type[base.BackendError]
     with pytest.raises(expected) as caught:
         read(body, kind="application/x-ndjson", shape=GENERATE_SHAPE, size=1 << 16)
     assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("words", [["word "], ["word ", "other "]], ids=["repeated", "new"])
+def test_a_stream_without_an_end_is_given_up(words: list[str]) -> None:
+    """A server that ignores the token limit must not fill the memory."""
+    with pytest.raises(base.AnswerError):
+        read(b"".join(choice(word * 1000) for word in words) * 60, size=1 << 16)
+
+
+def test_a_long_stream_that_repeats_everything_is_read() -> None:
+    """All its events together are hundreds of times as long as its text."""
+    said = "".join(f"line {n} of a long answer\n" for n in range(800))
+    step = len(said) // 400
+    events = b"".join(choice(said[:end]) for end in range(step, len(said) + step, step))
+    assert read(events + choice("", "stop") + DONE, size=1 << 16).text == said
