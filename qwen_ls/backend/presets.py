@@ -327,6 +327,8 @@ class DashScopeHost:
     region: Region
     is_plan: bool
     """A host of the Coding Plan or the Token Plan."""
+    is_workspace: bool = False
+    """A host of one workspace."""
 
 
 def dashscope_host(host: str) -> DashScopeHost | None:
@@ -339,5 +341,7 @@ def dashscope_host(host: str) -> DashScopeHost | None:
     if host in _PLAN_HOSTS:
         return DashScopeHost(REGIONS[_PLAN_HOSTS[host]], is_plan=True)
     if match := _MAAS_HOST.fullmatch(host):
-        return DashScopeHost(REGIONS[_MAAS_REGIONS[match[2]]], is_plan=match[1] == "token-plan")
+        is_plan, is_trial = match[1] == "token-plan", match[1] == "trial"
+        region = REGIONS[_MAAS_REGIONS[match[2]]]
+        return DashScopeHost(region, is_plan=is_plan, is_workspace=not (is_plan or is_trial))
     return None

@@ -223,8 +223,11 @@ def _key(target: Target, failure: Failure, key_source: str) -> _Said:
         return base.AuthenticationError, f"{_who(target)} wants a key", f"Set {name}.", "no key"
     remedy = "Check the key."
     if target.region:
-        remedy = f"Check the key; a key works in one region only, and region is set to {target.region}."
-    if (known := dashscope_host(target.host)) and known.is_plan:
+        remedy = f"Check the key; a key works in one region only, and calls go to the region {target.region}."
+    known = dashscope_host(target.host)
+    if known and known.is_workspace:
+        remedy += " A workspace's host takes that workspace's keys only."
+    if known and known.is_plan:
         remedy = f"Check the key; this host takes a plan's own keys only, which begin with {PLAN_KEY}."
     return base.AuthenticationError, f"{_who(target)} refused the key from the {key_source}", remedy, ""
 
