@@ -54,12 +54,19 @@ def run(arguments: argparse.Namespace) -> int:
         report = {"version": __version__, "findings": [asdict(f) for f in findings]}
         print(json.dumps(report | {"measured": _measured(tests[0]) if tests else None}, indent=2))
     else:
-        print(
-            "\nall is well"
-            if code == EXIT_DONE
-            else "\nsomething needs to be done: see the lines with an arrow"
-        )
+        print(f"\n{_summary(findings, code)}")
     return code
+
+
+def _summary(findings: list[Finding], code: int) -> str:
+    """The last line."""
+    if code != EXIT_DONE:
+        return "something needs to be done: see the lines with an arrow"
+    return (
+        "it works; see the lines with a !"
+        if any(f.mark is not Mark.GOOD for f in findings)
+        else "all is well"
+    )
 
 
 def examine(

@@ -73,6 +73,7 @@ def test_doctor_says_that_partial_mode_has_to_answer(qwen_ls, fake):
     assert done.returncode == 0, done.stdout
     assert "partial mode answers instead" in done.stdout
     assert "→ Set strategy to partial" in done.stdout
+    assert done.stdout.endswith("it works; see the lines with a !\n")
 
 
 def test_doctor_asks_the_native_api(qwen_ls, fake):
