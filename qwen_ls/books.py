@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from qwen_ls.backend.base import LimitError
-from qwen_ls.core.budget import IMAGE_TOKENS, estimate_tokens
+from qwen_ls.core.budget import estimate_tokens
+from qwen_ls.core.images import IMAGE_TOKENS
 from qwen_ls.core.limits import Limits, Refusal, Want
 from qwen_ls.core.types import Reason, Skip, Strategy, Usage
 from qwen_ls.report import Level, Notice, clock_time

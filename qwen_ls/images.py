@@ -62,7 +62,7 @@ def load_image(
 
 
 def _folder_of(uri: str) -> Path | None:
-    if not uri.startswith("file:"):
+    if not uri.startswith(("file:", "vscode-notebook-cell:")):
         return None
     path = path_of(uri)
     return Path(path.lstrip("/") if os.name == "nt" else path).parent

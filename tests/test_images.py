@@ -67,6 +67,11 @@ def test_without_a_workspace_it_is_the_documents_own_folder(work: Path) -> None:
     assert load_image("../top.png", uri(work)) is None
 
 
+def test_a_cell_of_a_notebook_is_where_the_notebook_is(work: Path) -> None:
+    cell = f"vscode-notebook-cell:{(work / 'docs/a.ipynb').as_posix()}#W0"
+    assert load_image("cat.png", cell, (work,)) == SENT
+
+
 def test_an_untitled_document_has_the_workspace_only(work: Path) -> None:
     assert load_image("docs/cat.png", "untitled:Untitled-1", (work,)) == SENT
     assert load_image("docs/cat.png", "untitled:Untitled-1") is None

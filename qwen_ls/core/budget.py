@@ -10,8 +10,6 @@ from qwen_ls.core.text import lines_of
 
 CHARS_PER_TOKEN = 3.2
 WIDE_CHARS_PER_TOKEN = 1.5
-IMAGE_TOKENS = 1280
-"""What an image is reckoned with: a token for each 28 by 28 pixels; large ones are made smaller than this."""
 SUFFIX_SHARE = 0.25
 LINE_STEP_CHARS = 1024
 """A line that is longer than the window is cut at multiples of this, so that typing does not move the cut."""

@@ -18,6 +18,8 @@ BEFORE_CHARS, AFTER_CHARS = 3000, 1000
 """How far around the cursor an image is looked for."""
 CAPTION_CHARS = 300
 """The longest beginning of a caption that is still about the image."""
+IMAGE_TOKENS = 1280
+"""What an image is reckoned with: a token for each 28 by 28 pixels; large ones are made smaller than this."""
 
 _MARKDOWN = re.compile(
     r"!\[(?:[^\[\]\\\n]|\\.|\[[^\]\n]*\])*\]"
