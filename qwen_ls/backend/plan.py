@@ -198,7 +198,10 @@ def _local_target(settings: Settings, provider: Provider, local: LocalEndpoint |
 
 def _address(settings: Settings, provider: Provider, region: Region | None) -> Address:
     if settings.base_url:
-        return read_address(settings.base_url, default_path=provider.default_path)
+        named = read_address(settings.base_url, default_path=provider.default_path)
+        own = read_address(provider.base_url) if provider.base_url else named
+        # At the vendor's own host the row knows the path: DeepSeek's FIM is not under its examples' /v1.
+        return own if own.host == named.host and not own.is_loopback else named
     if region is not None:
         workspace = _workspace(settings)
         host = f"{workspace}.{region.maas}.maas.aliyuncs.com" if workspace else region.host
