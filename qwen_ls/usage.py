@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.budget import estimate_tokens
+from qwen_ls.core.images import IMAGE_TOKENS
 from qwen_ls.core.types import Strategy, Usage
 
 if TYPE_CHECKING:
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import Prompt
 
-IMAGE_TOKENS = 2560
-"""The most that DashScope makes of an image that is not asked for in high resolution."""
 MOST_TOKENS = 100_000_000
 """More than any model reads or writes in one call."""
 

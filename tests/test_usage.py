@@ -7,10 +7,11 @@ import pytest
 from qwen_ls.backend.plan import resolve
 from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.context import build_context
+from qwen_ls.core.images import IMAGE_TOKENS
 from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.types import Strategy, TriggerKind
 from qwen_ls.settings import Settings
-from qwen_ls.usage import IMAGE_TOKENS, prompt_tokens
+from qwen_ls.usage import prompt_tokens
 from tests.marked import marked
 
 PICTURE = "a = 1\n" * 40 + "b = █\n" + "c = 3\n" * 60

@@ -12,7 +12,17 @@ import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.backend.forms import CHAT, COMPLETIONS, EMPTY, INFILL, SUFFIX_PARAMETER, Form, SuffixIn, row
+from qwen_ls.backend.forms import (
+    CHAT,
+    COMPLETIONS,
+    EMPTY,
+    GENERATE,
+    INFILL,
+    SUFFIX_PARAMETER,
+    Form,
+    SuffixIn,
+    row,
+)
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
@@ -179,12 +189,13 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 no_fim=("infill is not supported by this model",),
             ),
             Provider(
-                # github.com/ollama/ollama: openai/openai.go, docs/openai.md; whether a last assistant message
-                # is continued (issue 6778) is up to the model's template.
+                # github.com/ollama/ollama: docs/api.md, openai/openai.go, docs/openai.md. Its own API takes a
+                # prompt as it is; `suffix` needs a template with a place for it. Whether a last assistant
+                # message is continued (issue 6778) is up to the template as well.
                 name="ollama",
                 title="Ollama",
                 base_url="http://127.0.0.1:11434/v1",
-                fim=(SUFFIX_PARAMETER,),
+                fim=(GENERATE, SUFFIX_PARAMETER),
                 partial_is_certain=False,
                 no_thinking=row(reasoning_effort="none"),
                 delta_streams=True,
@@ -316,6 +327,8 @@ class DashScopeHost:
     region: Region
     is_plan: bool
     """A host of the Coding Plan or the Token Plan."""
+    is_workspace: bool = False
+    """A host of one workspace."""
 
 
 def dashscope_host(host: str) -> DashScopeHost | None:
@@ -328,5 +341,7 @@ def dashscope_host(host: str) -> DashScopeHost | None:
     if host in _PLAN_HOSTS:
         return DashScopeHost(REGIONS[_PLAN_HOSTS[host]], is_plan=True)
     if match := _MAAS_HOST.fullmatch(host):
-        return DashScopeHost(REGIONS[_MAAS_REGIONS[match[2]]], is_plan=match[1] == "token-plan")
+        is_plan, is_trial = match[1] == "token-plan", match[1] == "trial"
+        region = REGIONS[_MAAS_REGIONS[match[2]]]
+        return DashScopeHost(region, is_plan=is_plan, is_workspace=not (is_plan or is_trial))
     return None

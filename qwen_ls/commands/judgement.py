@@ -60,10 +60,11 @@ def judge(test: LiveTest, target: Target, settings: Settings, known: Semantics |
 
 def spent(test: LiveTest) -> Finding:
     """What the calls cost."""
-    calls = [call for call in test.calls if call.total_ms]
-    about = "about " if any(call.usage is None for call in calls) else ""
-    total = sum(call.tokens for call in calls)
-    return Finding(Mark.GOOD, "spent", f"{about}{total} tokens in {len(calls)} calls")
+    about = "about " if any(call.usage is None and call.tokens for call in test.calls) else ""
+    total = sum(call.tokens for call in test.calls)
+    n_calls = sum(call.n_asked for call in test.calls)
+    calls = "1 call" if n_calls == 1 else f"{n_calls} calls"
+    return Finding(Mark.GOOD, "spent", f"{about}{total} tokens in {calls}")
 
 
 def _nothing(hole: Call) -> Finding:

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import BackendError
+from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
 from qwen_ls.call import total
 from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.types import CompletionRequest, Document, Skip, TriggerKind, Usage
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from qwen_ls.settings import Settings
 
 MAX_TOKENS = 2000
+MAX_ANSWER_TOKENS = 128
+"""The longest answer to the first hole, which may be continued twice."""
 BEFORE = 'def add(a, b):\n    """Return the sum of a and b."""\n    return '
 AFTER = '\n\n\ndef subtract(a, b):\n    """Return a less b."""\n    return a - b\n'
 EXPECTED = ("a + b", "b + a", "sum((a, b))", "sum([a, b])")
@@ -55,6 +57,8 @@ class Call:
     """Why the model was not asked to fill in the middle, where partial mode has answered instead."""
     first_token_ms: float | None = None
     total_ms: float = 0.0
+    n_asked: int = 0
+    """How often the endpoint was asked: again where it refused to fill in the middle, or cut its answer."""
     n_chunks: int = 0
     """How many pieces with text came."""
     streamed: bool = True
@@ -130,10 +134,12 @@ class _Recorder:
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         began_s, call = self._clock(), self.call
-        used, is_continuation = call.usage, bool(call.text)
+        used, said_before = call.usage, call.text
+        call.n_asked += 1
         call.streamed = request.stream
         asked = request.prompt.text + request.prompt.prefix + request.prompt.suffix
-        call.estimate += estimate_tokens(asked) + request.max_tokens
+        estimate = estimate_tokens(asked) + request.max_tokens
+        call.estimate += estimate
         try:
             async with contextlib.aclosing(self._backend.stream(request)) as chunks:
                 async for chunk in chunks:
@@ -146,7 +152,9 @@ class _Recorder:
                     call.finish_reason = chunk.finish_reason or call.finish_reason
                     yield chunk
         except BackendError as error:
-            if not is_continuation:  # it may fail: the answer stands without
+            if call.text == said_before and not isinstance(error, AnswerError | DeadlineError):
+                call.estimate -= estimate  # a refusal costs nothing
+            if not said_before:  # a continuation may fail: the answer stands without
                 call.error = call.error or error
             raise
         finally:
@@ -188,9 +196,11 @@ async def ask(
             raise
         return made[-1]
 
-    # What it spends is counted; a limit that is reached does not keep it from its diagnosis.
+    # What it spends is counted; a limit that is reached does not keep it from its diagnosis. An answer that
+    # goes on and on must not cost more than was promised.
+    most = min(settings.max_tokens or MAX_ANSWER_TOKENS, MAX_ANSWER_TOKENS)
     service = CompletionService(
-        replace(settings, limits={}), connect=recorded, ledger=ledger_path, price=price
+        replace(settings, limits={}, max_tokens=most), connect=recorded, ledger=ledger_path, price=price
     )
     try:
         await service.warm()
