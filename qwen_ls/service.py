@@ -269,7 +269,8 @@ class CompletionService:
             on_left=lambda flight: self._flights.leave(flight, at_once=not is_automatic),
             on_end=lambda flight: self._ended(uri, flight),
         )
-        self._flights.add(uri, flight, alone=not is_automatic)
+        is_alone = not is_automatic or backend.target.provider.one_at_a_time
+        self._flights.add(uri, flight, alone=is_alone)
         self._counts["calls"] += 1
         self._pace.fed(started_s)
         self._show_status()

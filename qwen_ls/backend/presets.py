@@ -101,6 +101,9 @@ class Provider:
     """The longest a call may take, when the settings do not say."""
     metered: bool = True
     """Whether calls count against the user's limits: those that never leave the machine do not."""
+    one_at_a_time: bool = False
+    """Whether it answers one call after the other: one that only feeds the cache would hold
+    up the one that a request waits for."""
     delta_streams: bool = False
     """Whether a stream is known to carry new text only; else it must be found out."""
     second_try: bool = False
@@ -180,6 +183,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
             Provider(
                 name="llama.cpp",
                 title="llama.cpp",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:8080/v1",
                 default_models=row(**{"": "default"}),  # it serves one model and takes any name for it
                 fim=(COMPLETIONS, INFILL),
@@ -194,6 +198,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 # message is continued (issue 6778) is up to the template as well.
                 name="ollama",
                 title="Ollama",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:11434/v1",
                 fim=(GENERATE, SUFFIX_PARAMETER),
                 partial_is_certain=False,
@@ -205,6 +210,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 # lmstudio.ai/docs/api/openai-api; no prefill is documented.
                 name="lmstudio",
                 title="LM Studio",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:1234/v1",
                 strategies=(_FIM,),
                 delta_streams=True,
@@ -298,6 +304,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 timeout_ms=60_000,
                 metered=False,
                 title="the local engine",
+                one_at_a_time=True,
                 default_models=row(**{"": "qwen2.5-coder-0.5b-instruct"}),
                 echoes_prefix=True,
                 delta_streams=True,

@@ -142,6 +142,16 @@ async def test_no_more_than_two_calls_live_for_a_document(stage: Stage) -> None:
         assert stage.backend.live <= 2
 
 
+async def test_an_engine_that_answers_one_after_the_other_has_no_call_for_the_cache() -> None:
+    stage = Stage(debounce_ms=0, provider="llama.cpp", model="qwen2.5-coder")
+    stage.backend.script = [[WAIT], "2"]
+    first = start(stage, "a = █\nb = \n")
+    await until(lambda: stage.backend.live)
+    assert (await ask(stage, "a = \nb = █\n")).text == "2"
+    assert (await asyncio.wait_for(first, 5)).reason is Reason.SUPERSEDED
+    await stage.service.aclose()
+
+
 async def test_a_call_that_the_cursor_has_left_feeds_the_cache(stage: Stage) -> None:
     tap = Tap(stage)
     first = start(stage, "a = █\nb = \n")
