@@ -42,6 +42,8 @@ class Tally:
     declined: Counter[str] = field(default_factory=Counter)
     stages_ms: dict[str, list[float]] = field(default_factory=dict)
     """The server's own story: milliseconds from a request to the end of each stage."""
+    own_s: list[float] = field(default_factory=list)
+    """What each request computed, but for reading the stream."""
     seconds: float = 0.0
     cpu_s: float = 0.0
     grown_kib: float = 0.0
@@ -101,7 +103,9 @@ FIGURES = (
     Figure("cancelled", "calls cancelled"),
     Figure("failed", "calls failed"),
     Figure("most_open", "most connections open at once"),
-    Figure("cpu_ms_per_key", "CPU per key, the bench's included", "ms", 2),
+    Figure("own_p50_ms", "a request's own computing, p50", "ms", 2, more_is_better=False),
+    Figure("own_p99_ms", "a request's own computing, p99", "ms", 2, more_is_better=False),
+    Figure("cpu_ms_per_key", "CPU per key, all in, the bench too", "ms", 2),
     Figure("grown_mib", "memory, growth", "MiB", 1),
 )
 
@@ -139,6 +143,8 @@ def summed_up(tally: Tally) -> dict[str, Any]:
         "most_open": traffic.most_open,
         "counted_prompt_tokens": traffic.counted_prompt_tokens,
         "counted_cached_tokens": traffic.counted_cached_tokens,
+        "own_p50_ms": _percentile(tally.own_s, 0.5),
+        "own_p99_ms": _percentile(tally.own_s, 0.99),
         "cpu_ms_per_key": tally.cpu_s / keys * 1000,
         "grown_mib": tally.grown_kib / 1024,
         "sources": dict(tally.sources.most_common()),
