@@ -11,13 +11,12 @@ from qwen_ls.commands.bench import passage, virtual_time
 from qwen_ls.commands.bench.editor import Editor
 from qwen_ls.commands.bench.figures import FIGURES, Tally, table
 from qwen_ls.commands.bench.passage import Passage
-from qwen_ls.commands.bench.replay import NEOVIM, VSCODE, Replay
+from qwen_ls.commands.bench.replay import Replay
 from qwen_ls.commands.bench.typist import Habits, Key, Typist
 from qwen_ls.core.types import Completion, Document, Reason, Skip, TriggerKind
-from tests.bench.replay import NAMES, Setup, added_up, compare, figures, passages
+from tests.bench.replay import CLIENTS, NAMES, Setup, added_up, compare, figures, passages
 
 N_CHARACTERS = 700
-CLIENTS = {"vscode": VSCODE, "neovim": NEOVIM}
 NOT_YET = "the order of work that reaches it is being built"
 
 
