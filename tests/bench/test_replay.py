@@ -68,7 +68,7 @@ def test_the_counts_beside_a_naive_server(vscode: dict[str, dict[str, Any]]) -> 
     assert ours["saved_share"] > 1.2 * naive["saved_share"]
     assert ours["calls"] < 1.15 * naive["calls"]
     assert ours["unreusable_tokens"] < 1.15 * naive["unreusable_tokens"]
-    assert ours["output_tokens"] < 1.05 * naive["output_tokens"]
+    assert ours["output_tokens"] < 1.15 * naive["output_tokens"]
 
 
 @pytest.mark.xfail(reason=NOT_YET)
