@@ -213,9 +213,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--seed", type=int, default=0, help="of the replay's typist and endpoint")
     parser.add_argument("--real", action="store_true", help="replay: in real time, with the local model")
+    parser.add_argument("--client", choices=replay.CLIENTS, default="vscode", help="replay: who asks")
     arguments = parser.parse_args()
     if arguments.part == "replay":
-        figures: Any = replay.main(quick=arguments.quick, seed=arguments.seed, real=arguments.real)
+        figures: Any = replay.main(
+            quick=arguments.quick, seed=arguments.seed, real=arguments.real, client=arguments.client
+        )
     else:
         figures = server(quick=arguments.quick)
     if arguments.json:

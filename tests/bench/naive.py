@@ -83,7 +83,10 @@ class NaiveServer:
         if isinstance(result, Skip):
             return result
         offset = hole.context.offset
-        end = offset + covered(result, hole.context)
+        n_covered = covered(result, hole.context)
+        if result == hole.context.suffix[:n_covered]:
+            return Skip(Reason.ECHO)
+        end = offset + n_covered
         return Completion(f"n{next(self._numbers)}", result, offset, end, "network")
 
     def accepted(self, completion_id: str) -> None:

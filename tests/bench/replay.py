@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from qwen_ls.commands.bench import passage, virtual_time
 from qwen_ls.commands.bench.figures import Tally, ratios, summed_up, table
 from qwen_ls.commands.bench.meter import MeteredBackend
 from qwen_ls.commands.bench.passage import Passage
-from qwen_ls.commands.bench.replay import VSCODE, Client, Replay
+from qwen_ls.commands.bench.replay import NEOVIM, VSCODE, Client, Replay
 from qwen_ls.commands.bench.simulated import Manner, SimulatedEndpoint
 from qwen_ls.service import CompletionService
 from qwen_ls.settings import Settings
@@ -28,6 +28,9 @@ from tests.bench.naive import NaiveServer
 FILES = Path(__file__).parent / "replay_files"
 MODULES = ("textwrap", "heapq", "shlex")
 NAMES = ("naive", "qwen-ls")
+CLIENTS = {"vscode": VSCODE, "neovim": NEOVIM}
+SIZES = {(False, False): 2500, (False, True): 600, (True, False): 400, (True, True): 120}
+"""How many characters of each passage are typed; by whether it is real, and quick."""
 
 Connect = Callable[[Settings, Passage], Backend]
 
@@ -110,17 +113,19 @@ def local(settings: Settings, typed: Passage) -> Backend:
     return connect(settings)
 
 
-def main(*, quick: bool, seed: int, real: bool) -> dict[str, Any]:
+def main(*, quick: bool, seed: int, real: bool, client: str) -> dict[str, Any]:
     """Type every passage with both servers, print the table, and return all figures."""
-    texts = passages(600 if quick or real else 2500, seed)
-    setup, run = Setup(seed=seed), virtual_time.run
+    texts = passages(SIZES[real, quick], seed)
+    setup, run = Setup(client=CLIENTS[client], seed=seed), virtual_time.run
     if real:
-        setup, run = Setup(Settings(provider="local"), seed=seed, real=local), asyncio.run
+        texts = {language: several[:1] for language, several in texts.items()}
+        setup = replace(setup, settings=Settings(provider="local"), real=local)
+        run = asyncio.run
         preparation.get_local_ready(setup.settings, yes=True)
     tallies = {language: compare(several, setup, run=run) for language, several in texts.items()}
     total = figures(added_up(tallies.values()))
     how = "the real local model" if real else f"{setup.manner}"
-    print(f"replay of {', '.join(texts)}; seed {seed}; {how}")
+    print(f"replay of {', '.join(texts)}; {client}; seed {seed}; {how}")
     print(table(total, base=NAMES[0]))
     by_language = {language: figures(several) for language, several in tallies.items()}
     return {

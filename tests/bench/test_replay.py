@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from qwen_ls.commands.bench import passage, virtual_time
+from qwen_ls.commands.bench.editor import Editor
 from qwen_ls.commands.bench.figures import FIGURES, Tally, table
 from qwen_ls.commands.bench.passage import Passage
-from qwen_ls.commands.bench.replay import NEOVIM, VSCODE, Replay
+from qwen_ls.commands.bench.replay import Replay
+from qwen_ls.commands.bench.typist import Habits, Key, Typist
 from qwen_ls.core.types import Completion, Document, Reason, Skip, TriggerKind
-from tests.bench.replay import NAMES, Setup, added_up, compare, figures, passages
+from tests.bench.replay import CLIENTS, NAMES, Setup, added_up, compare, figures, passages
 
 N_CHARACTERS = 700
-CLIENTS = {"vscode": VSCODE, "neovim": NEOVIM}
-NOT_YET = "the order of work that reaches it is being built"
 
 
 @functools.cache
@@ -67,20 +67,17 @@ def test_the_counts_beside_a_naive_server(vscode: dict[str, dict[str, Any]]) -> 
     assert ours["saved_share"] > 1.2 * naive["saved_share"]
     assert ours["calls"] < 1.15 * naive["calls"]
     assert ours["unreusable_tokens"] < 1.15 * naive["unreusable_tokens"]
-    assert ours["output_tokens"] < 1.05 * naive["output_tokens"]
+    assert ours["output_tokens"] < 1.15 * naive["output_tokens"]
 
 
-@pytest.mark.xfail(reason=NOT_YET)
 def test_right_text_is_there_three_times_as_often(vscode: dict[str, dict[str, Any]]) -> None:
     assert vscode["qwen-ls"]["ghost_share"] >= 3 * vscode["naive"]["ghost_share"]
 
 
-@pytest.mark.xfail(reason=NOT_YET)
 def test_a_third_of_the_calls(vscode: dict[str, dict[str, Any]]) -> None:
     assert vscode["qwen-ls"]["calls"] <= vscode["naive"]["calls"] / 3
 
 
-@pytest.mark.xfail(reason=NOT_YET)
 def test_half_of_the_tokens_that_no_cache_could_reuse(vscode: dict[str, dict[str, Any]]) -> None:
     assert vscode["qwen-ls"]["unreusable_tokens"] <= vscode["naive"]["unreusable_tokens"] / 2
 
@@ -94,7 +91,7 @@ def test_a_replay_is_the_same_each_time() -> None:
 
 def counted(tally: Tally) -> dict[str, Any]:
     """The figures of one server but for those of the machine."""
-    machine = {"cpu_ms_per_key", "grown_mib"}
+    machine = {"own_p50_ms", "own_p99_ms", "cpu_ms_per_key", "grown_mib"}
     return {key: value for key, value in figures({"": tally})[""].items() if key not in machine}
 
 
@@ -188,3 +185,44 @@ def test_a_server_that_fails_ends_the_replay() -> None:
 
     with pytest.raises(LookupError):
         played(fail)
+
+
+# --- an editor that closes brackets -------------------------------------------------------------------------
+
+CALL = Passage("a.py", "python", "", 'x = f(g(1), ")")\ny = [\n    2,\n]', "\n")
+
+
+def test_brackets_are_closed_and_typed_over() -> None:
+    editor, typist, seen = Editor(CALL, closes_brackets=True), Typist(CALL, habits=Habits(slips=0)), []
+    while key := typist.next_key(editor.written):
+        editor.press(key)
+        seen.append(editor.text[: editor.cursor] + "█" + editor.text[editor.cursor :].removesuffix("\n"))
+    first_line = [state for state in seen if "\n" not in state]
+    assert first_line[5:13] == [
+        "x = f(█)", "x = f(g█)", "x = f(g(█))", "x = f(g(1█))", "x = f(g(1)█)", "x = f(g(1),█)",
+        "x = f(g(1), █)", 'x = f(g(1), "█)',
+    ]  # fmt: skip
+    assert any(state.endswith("\ny = [█") for state in seen)  # it is closed on another line
+    assert editor.text == CALL.whole
+
+
+@pytest.mark.parametrize(
+    ("text", "covers", "right", "misplaced"),
+    [
+        ('g(1), ")"', 0, True, False),
+        ('g(1), ")")', 1, True, False),
+        ('g(1), ")")', 0, False, True),
+        ('g(1), ")"', 1, False, True),
+        ("h(1)", 0, False, False),
+    ],
+    ids=["inside", "covers the closer", "doubles it", "loses it", "other code"],
+)
+def test_a_suggestion_beside_a_closer(text: str, covers: int, right: bool, misplaced: bool) -> None:
+    editor = Editor(CALL, closes_brackets=True)
+    editor.press(Key("x = f("))
+    document, at = editor.document(), editor.cursor
+    assert editor.show(Completion("id", text, at, at + covers, "network"), document)
+    assert (bool(editor.right_suggestion()), editor.is_misplaced()) == (right, misplaced)
+    if right:
+        editor.take(len(text))
+        assert editor.text in {'x = f(g(1), ")"' + ")\n", 'x = f(g(1), ")")' + "\n"}

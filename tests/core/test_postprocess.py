@@ -91,6 +91,12 @@ def accept(
             "print(f'{x.y} of {z}')█",
             id="two-fields-in-a-string-that-is-open",
         ),
+        pytest.param(
+            "f(f\"({'█})",
+            ", '.join(x)})\")",
+            "f(f\"({', '.join(x)})\")█",
+            id="a-string-in-a-field-in-a-string",
+        ),
         pytest.param('"""f(x: [█])', "int] = y", '"""f(x: [int] = y█)', id="a-bracket-in-a-docstring"),
         pytest.param("  end\n█", "end\n", "  end\nend█", id="a-closer-after-its-like"),
         pytest.param("  });\n█", "});\n", "  });\n});█", id="a-closer-of-brackets-after-its-like"),

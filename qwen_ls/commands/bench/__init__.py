@@ -58,16 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
             asyncio.run(typing(connect, shared_ledger=True, on_key=_progress(n_keys)))
     except KeyboardInterrupt:
         interrupted = True
-    figures = summed_up(tally)
     asked = "a simulated endpoint" if arguments.simulated else f"{target.provider.name} {target.model}"
+    if not arguments.simulated and sys.stderr.isatty():
+        print(file=sys.stderr)  # the line of the progress ends
     if arguments.json:
         facts: dict[str, Any] = {"file": passage.name, "asked": asked, "interrupted": interrupted}
-        print(json.dumps(facts | figures, indent=2, ensure_ascii=False))
+        print(json.dumps(facts | summed_up(tally), indent=2, ensure_ascii=False))
     else:
-        size = f"{tally.characters} characters, {tally.keys} keys, {tally.seconds:.0f} s"
-        print(f"{passage.name}: {size}, {asked}")
-        print(table({"qwen-ls": figures}), end="")
+        print(as_text(passage, tally, asked))
     return EXIT_INTERRUPTED if interrupted else EXIT_DONE
+
+
+def as_text(passage: Passage, tally: Tally, asked: str) -> str:
+    """What was typed and who was asked, in a line, and the figures."""
+    size = f"{tally.characters} characters, {tally.keys} keys, {tally.seconds:.0f} s"
+    return f"{passage.name}: {size}, {asked}\n{table({'qwen-ls': summed_up(tally)})}".rstrip()
 
 
 def _passage(file: str | None, settings: Settings, n_characters: int) -> Passage:

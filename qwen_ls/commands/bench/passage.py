@@ -9,10 +9,11 @@ from pathlib import Path
 from random import Random
 
 from qwen_ls.commands import CommandError, documents
-from qwen_ls.core.text import CLOSERS, OPENERS, PAIRS, indent_of, lines_of, with_eol
+from qwen_ls.core.text import CLOSERS, OPENERS, PAIRS, QUOTES, indent_of, lines_of, with_eol
 
 BUILT_IN = "textwrap"
 """The module of the standard library that is typed where no file is named."""
+_BRACKET_OR_QUOTE = re.compile(r"""\\.|[()\[\]{}"'`]""")
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
@@ -66,15 +67,23 @@ class Passage:
 
 
 def _pairs(line: str) -> dict[int, int]:
-    """The closing brackets of a line whose opening ones stand on it, and where those are."""
-    pairs, stack = {}, list[int]()
-    for place, char in enumerate(line):
-        if char in OPENERS:
-            stack.append(place)
-        elif char in CLOSERS and stack and line[stack[-1]] == PAIRS[char]:
-            pairs[place] = stack.pop()
+    """The closing brackets of a line whose opening ones stand on it, and where those are.
+
+    Both stand in the same string, or outside of any.
+    """
+    pairs, quote, string = {}, "", -1
+    open_in: dict[int, list[int]] = {-1: []}
+    for found in _BRACKET_OR_QUOTE.finditer(line):
+        char, place = found[0], found.start()
+        if char in QUOTES and quote in {"", char}:
+            quote, string = ("", -1) if quote else (char, place)
+            open_in.setdefault(string, [])
+        elif char in OPENERS:
+            open_in[string].append(place)
+        elif char in CLOSERS and open_in[string] and line[open_in[string][-1]] == PAIRS[char]:
+            pairs[place] = open_in[string].pop()
         elif char in CLOSERS:
-            stack.clear()
+            open_in[string].clear()
     return pairs
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qwen_ls.commands.bench.editor import Editor, fits
+from qwen_ls.commands.bench.stopwatch import Stopwatch
 from qwen_ls.commands.bench.typist import Habits, Typist, keys_alone
 from qwen_ls.core.types import Completion, Reason, Skip, TriggerKind
 
@@ -187,8 +188,12 @@ class Replay:
 
     async def _answering(self, document: Document, offset: int) -> None:
         """One request, and what the editor makes of its answer."""
-        waited_s = self._client.held_back_s
-        result = await self._server.complete(document, offset, TriggerKind.AUTOMATIC, waited_s=waited_s)
+        waited_s, watch = self._client.held_back_s, Stopwatch()
+        asked = self._server.complete(document, offset, TriggerKind.AUTOMATIC, waited_s=waited_s)
+        try:
+            result = await watch.timed(asked)
+        finally:
+            self._tally.own_s.append(watch.seconds)
         story = self._server.explain()
         self._tally.answered(result, story if story.get("version") == document.version else {})
         if isinstance(result, Completion):

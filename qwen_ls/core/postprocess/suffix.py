@@ -93,9 +93,12 @@ def covered(text: str, context: CompletionContext) -> int:
     tail = context.line_suffix
     if not tail or tail[0] not in CLOSERS + QUOTES:
         return 0
-    inside = open_quote(context.line_prefix)
-    count = 0
-    for char in _closers(text, inside, in_string=tail[0] in CLOSERS):
+    inside, count = open_quote(context.line_prefix), 0
+    if inside and tail[0] in CLOSERS:
+        closers = _closers_in_string(text, inside, context.line_prefix)
+    else:
+        closers = [char for char, _ in unmatched_closers(text, inside=inside)]
+    for char in closers:
         if count < len(tail) and tail[count] == char:
             count += 1
         elif char == inside:
@@ -108,20 +111,20 @@ def covered(text: str, context: CompletionContext) -> int:
     return count
 
 
-def _closers(text: str, inside: str, *, in_string: bool) -> list[str]:
-    """The closers in a text whose openers stand before it.
+def _closers_in_string(text: str, inside: str, line_prefix: str) -> list[str]:
+    """The closers in a text whose openers stand before it, those in the string at the cursor included.
+
+    An editor closes brackets there, too: those of a field (`f"{x`, `${x`), and such as stand in the text.
 
     Args:
         text: what is inserted.
-        inside: the quote that is open before it, if one is.
-        in_string: whether brackets of that string count as well: a field's (`f"{x`, `${x`), or such as an
-            editor has closed in a text.
+        inside: the quote that the string began with.
+        line_prefix: the current line left of the cursor.
     """
-    if inside and in_string:
-        first = text.partition("\n")[0]
-        end = next(
-            (found.start() for found in _ESCAPE_OR_QUOTE.finditer(first) if found[0] == inside), len(first)
-        )
-        closers = [char for char, _ in unmatched_closers(first[:end]) if char in CLOSERS]
-        return [*closers, *_closers(text[end:], inside, in_string=False)]
-    return [char for char, _ in unmatched_closers(text, inside=inside)]
+    first = text.partition("\n")[0]
+    ends = (found.start() for found in _ESCAPE_OR_QUOTE.finditer(first) if found[0] == inside)
+    end = next(ends, len(first))
+    in_field = open_quote(line_prefix.rpartition("{")[2]) if "{" in line_prefix else ""
+    in_string = unmatched_closers(first[:end], inside="" if in_field == inside else in_field)
+    after = unmatched_closers(text[end:], inside=inside)
+    return [char for char, _ in in_string if char in CLOSERS] + [char for char, _ in after]
