@@ -101,8 +101,7 @@ class Flight:
         return self.typed(context) is not None if is_here else anchor.stands_in(context.document.text)
 
     def _typed(self, context: CompletionContext) -> Iterator[str]:
-        at_most = len(self._clean) * 2 + TYPED_CHARS
-        return self.candidate.anchor.typed(context, at_most=at_most)
+        return self.candidate.anchor.typed(context, said=(self._clean,), more=TYPED_CHARS)
 
     def hear(self, text: str, hole: Hole) -> None:
         """The call has said this so far.

@@ -36,19 +36,22 @@ class Screen:
         self._new_id = new_id
         self._last: dict[str, tuple[Completion, CompletionContext]] = {}
 
-    def notice(self, context: CompletionContext) -> None:
-        """Learn from where the cursor is now what became of what is shown."""
+    def notice(self, context: CompletionContext) -> str | None:
+        """Learn from where the cursor is now what became of what is shown; returns what was typed of it."""
         shown = self.cache.shown(context.document.uri)
         if shown is None:
-            return
+            return None
         if (typed := shown.typed(context)) is not None:
             shown.reached = max(shown.reached, len(typed))
         elif shown.anchor.is_left_of(context):
             self.cache.turn_down(shown)
+        return typed
 
-    def known(self, context: CompletionContext, ask: Ask, report: Report) -> Completion | Skip | None:
-        """What can be answered at once, without a call."""
-        for hit in self.cache.find(context, multiline=ask.multiline):
+    def known(
+        self, context: CompletionContext, ask: Ask, report: Report, typed: str | None
+    ) -> Completion | Skip | None:
+        """What can be answered at once, without a call; `typed` is what `notice` has said."""
+        for hit in self.cache.find(context, multiline=ask.multiline, typed=typed):
             if hit.source == "type-through":
                 rest = hit.candidate.rest_shown(hit.typed)
                 return self._fit(rest, context, hit.candidate.id, hit.source)
@@ -102,16 +105,15 @@ class Screen:
 
     def accepted(self, completion_id: str) -> None:
         """The user accepted a completion."""
-        for uri in self._last:
-            shown = self.cache.shown(uri)
-            if shown and shown.id == completion_id:
-                shown.reached = len(shown.shown)
+        if shown := self.cache.shown_as(completion_id):
+            shown.reached = len(shown.shown)
 
     def next_place(self, uri: str) -> CompletionContext | None:
-        """Where the cursor will be, if what is shown is likely to be accepted and says no more."""
+        """Where the cursor will be, if what is shown is likely to be accepted and says no more; told once."""
         shown, last = self.cache.shown(uri), self._last.get(uri)
         if shown is None or last is None or shown.rest(shown.shown).strip() or not self.odds.are_good(shown):
             return None
+        del self._last[uri]
         return after_accepting(*last)
 
     def forget(self, uri: str) -> None:

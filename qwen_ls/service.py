@@ -135,13 +135,13 @@ class CompletionService:
         report = self._report = Report.begin(self._clock, document, trigger)
         context = build_context(document, offset, trigger, selected)
         is_automatic = trigger is TriggerKind.AUTOMATIC
+        typed = self._screen.notice(context)
         if is_automatic:
             self._pace.key(self._clock())
-            self._screen.notice(context)
         ask = decide(context, self.settings, enabled=self._enabled)
         if isinstance(ask, Skip):
             return report.end(ask)
-        if is_automatic and (known := self._screen.known(context, ask, report)):
+        if is_automatic and (known := self._screen.known(context, ask, report, typed)):
             self._pace.fed(self._clock())
             return report.end(self._shown(document.uri, known))
         try:
@@ -292,11 +292,15 @@ class CompletionService:
         backend = self._endpoint.backend
         if backend is None or not self.settings.look_ahead or self._flights.of(uri):
             return
+        if self._pause() or self._endpoint.is_half_open():
+            return
         context = self._screen.next_place(uri)
-        if context is None or self._pause() or self._endpoint.is_half_open():
+        if context is None:
             return
         ask = decide(context, self.settings, enabled=self._enabled)
-        if isinstance(ask, Ask) and not any(self._screen.cache.find(context, multiline=ask.multiline)):
+        if isinstance(ask, Skip):
+            return
+        if not any(self._screen.cache.find(context, multiline=ask.multiline, typed=None)):
             self._start(backend, context, ask, Report(self._clock))
 
     # --- what the user and the editor do --------------------------------------------------------------------

@@ -51,7 +51,7 @@ class CompletionCache:
         self._filed: dict[str, deque[tuple[float, Candidate]]] = {}
         self._shown: dict[str, Candidate] = {}
 
-    def find(self, context: CompletionContext, *, multiline: bool) -> Iterator[Hit]:
+    def find(self, context: CompletionContext, *, multiline: bool, typed: str | None) -> Iterator[Hit]:
         """The candidates that answer a request, the best first.
 
         What is shown comes first: it must not be replaced while it agrees. Then the answer to this very
@@ -61,9 +61,10 @@ class CompletionCache:
         Args:
             context: where the cursor stands.
             multiline: whether more than a line is asked for.
+            typed: what has been typed of what is shown, as `Candidate.typed` says.
         """
         shown = self._shown.get(context.document.uri)
-        if shown and not self._is_away(shown) and (typed := shown.typed(context)) is not None:
+        if shown and typed is not None and not self._is_away(shown):
             if shown.rest_shown(typed):
                 yield Hit(shown, typed, "type-through")
             elif shown.rest(typed).strip():
@@ -97,6 +98,10 @@ class CompletionCache:
     def shown(self, uri: str) -> Candidate | None:
         """The candidate that was shown last in a document."""
         return self._shown.get(uri)
+
+    def shown_as(self, completion_id: str) -> Candidate | None:
+        """The candidate that is shown as the completion of that id."""
+        return next((one for one in self._shown.values() if one.id == completion_id), None)
 
     def turn_down(self, candidate: Candidate) -> None:
         """The user does not want to see this one for a while."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, with_eol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from qwen_ls.core.types import CompletionContext
 
@@ -43,27 +43,29 @@ class Anchor:
         """The place at the context's cursor."""
         return cls(context.prefix[-BEFORE_CHARS:], context.suffix[:AFTER_CHARS])
 
-    def typed(self, context: CompletionContext, *, at_most: int) -> Iterator[str]:
+    def typed(self, context: CompletionContext, *, said: Iterable[str], more: int = 0) -> Iterator[str]:
         """The texts that may have come between the place and the cursor since, the longest first.
 
         Near the document's beginning there is too little text to find a place by: nothing may have changed.
 
         Args:
             context: where the cursor stands now.
-            at_most: how many characters may have come.
+            said: what may have been typed, or the beginning of it.
+            more: how many characters beyond that may have come.
         """
         if not agree(self.after, context.suffix):
             return
-        before = self.before[-ANCHOR_CHARS:]
-        prefix = context.prefix
-        if len(before) < ANCHOR_CHARS:
-            if prefix.startswith(before) and len(prefix) - len(before) <= at_most:
-                yield with_eol(prefix[len(before) :], "\n")
-            return
+        before, prefix = self.before[-ANCHOR_CHARS:], context.prefix
+        at_most = max((len(text) + text.count("\n") for text in said), default=0) + more  # CRLF counts twice
+        begins = {"\r"}.union(text[:1] for text in said) if not more and all(said) else None
         found = prefix.find(before, max(0, len(prefix) - at_most - len(before)))
         while found >= 0:
-            yield with_eol(prefix[found + len(before) :], "\n")
-            found = prefix.find(before, found + 1)
+            end = found + len(before)
+            is_place = len(before) == ANCHOR_CHARS or found == 0
+            # In a text of repetitions there are many such places: most are ruled out by what comes next.
+            if is_place and (begins is None or end == len(prefix) or prefix[end] in begins):
+                yield with_eol(prefix[end:], "\n")
+            found = prefix.find(before, found + 1) if len(before) == ANCHOR_CHARS else -1
 
     def is_exact(self, context: CompletionContext, typed: str = "") -> bool:
         """Whether all the text around the place is still what it was, but for what was typed at it."""
@@ -166,8 +168,7 @@ class Candidate:
 
     def typed(self, context: CompletionContext) -> str | None:
         """What has come between the place and the cursor, if the candidate says the same; else None."""
-        size = max(len(self.text), len(self.shown))
-        for typed in self.anchor.typed(context, at_most=2 * size):  # CRLF counts twice in the document
+        for typed in self.anchor.typed(context, said=(self.text, self.shown or self.text)):
             if self.shown.startswith(typed) or self.text.startswith(typed):
                 return typed
         return None

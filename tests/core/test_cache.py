@@ -25,7 +25,9 @@ def said(picture: str, text: str, *, shown: str = "", whole: bool = False) -> Ca
 
 def found(cache: CompletionCache, picture: str, *, multiline: bool = False) -> list[tuple[str, str]]:
     """The sources and the rests of what answers, the best first."""
-    hits = cache.find(context(picture), multiline=multiline)
+    now = context(picture)
+    shown = cache.shown(URI)
+    hits = cache.find(now, multiline=multiline, typed=shown.typed(now) if shown else None)
     return [(hit.source, hit.candidate.rest(hit.typed)) for hit in hits]
 
 
