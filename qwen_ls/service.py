@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
@@ -32,6 +33,7 @@ from qwen_ls.core.types import (
     TriggerKind,
 )
 from qwen_ls.endpoint import Endpoint
+from qwen_ls.related import Related
 from qwen_ls.report import Notice, Report, Status
 
 if TYPE_CHECKING:
@@ -91,6 +93,8 @@ class CompletionService:
             settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
         )
         self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
+        self.related = Related(clock=clock, sleep=sleep)
+        """Code from elsewhere in the workspace; it looks at nothing before `related.look_at`."""
         self._cache = CompletionCache(clock)
         self._calls: dict[str, Call] = {}
         self._report = Report(clock)
@@ -159,6 +163,7 @@ class CompletionService:
         if call is None or not joins or context.trigger is TriggerKind.INVOKED:
             if pause := self._pause():
                 return pause
+            self.related.begin(context, self.settings)
             if ask.delay_s:
                 await self._sleep(ask.delay_s)
                 report.mark("wait")
@@ -188,6 +193,7 @@ class CompletionService:
 
         async def work() -> RawCompletion | Skip:
             question = Question(context, ask, self.settings, report, self._books, self.roots, self._pause)
+            question = replace(question, gathered=await self.related.gather(context, self.settings))
             try:
                 answer = await ask_model(backend, question, self._endpoint.tell)
             except BackendError as error:
@@ -264,6 +270,7 @@ class CompletionService:
     def forget(self, uri: str) -> None:
         """The document was closed: drop what is kept for it, close what is in flight for it."""
         self._cache.forget(uri)
+        self.related.forget(uri)
         if call := self._calls.pop(uri, None):
             call.abandon()
 
@@ -298,6 +305,7 @@ class CompletionService:
             return
         self.settings = settings
         self._cache.clear()
+        self.related.clear()
         for uri in list(self._calls):
             self._calls.pop(uri).abandon()
         self._endpoint.reconfigure(settings)

@@ -35,6 +35,10 @@ FORBIDDEN = {
     "endpoint.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
     "books.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "sqlite3"},
     "ledger.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "files.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "ignored.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.core"},
+    "search.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "related.py": LSP | {"httpx", "os", "pathlib", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},
@@ -77,6 +81,7 @@ def test_layers(path: Path) -> None:
         ("lsprotocol", {"lsp"}),
         ("prompt_toolkit", {"commands"}),
         ("sqlite3", {"ledger.py"}),
+        ("pathspec", {"ignored.py"}),
     ],
 )
 def test_a_library_lives_in_one_room(library: str, rooms: set[str]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.bench import prefix
 from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import FakeDashScope
 
@@ -208,7 +209,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("part", nargs="?", choices=["prefix"], help="only this part")
     arguments = parser.parse_args()
+    if arguments.part == "prefix":
+        show(prefix.run())
+        return 0
     scale = 1 if arguments.quick else 4
     everything: Rows = []
     with FakeDashScope.in_thread() as fake:

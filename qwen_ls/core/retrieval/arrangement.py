@@ -1,0 +1,84 @@
+"""The snippets of one document's prompts, in an order that lets a prefix cache keep them.
+
+Pure but for being mutable. A snippet stays where it was first put; new ones go to the end; when there is no
+more room, the older half leaves at once, so that one prompt pays for many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.retrieval.fusion import choose, overlap, price
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from qwen_ls.core.types import Snippet
+
+LEAST_GAIN = 0.5
+"""Where there is no more room, this share of what is wanted must be missing before anything leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one search has brought."""
+
+    repo: str = ""
+    """The workspace's name."""
+    path: str = ""
+    """The document's own path in it."""
+    ranked: tuple[Snippet, ...] = ()
+    """The best first."""
+    checked: Mapping[Snippet, Snippet | None] = field(default_factory=dict)
+    """What earlier prompts have shown, as it stands now; None where it is not so any more."""
+
+
+@dataclass(slots=True)
+class Arrangement:
+    """What the prompts for one document keep from one to the next."""
+
+    snippets: tuple[Snippet, ...] = ()
+    """In the order in which they were first used."""
+    last_suffix: str = ""
+    """The suffix as the last prompt had it."""
+    _tokens: float = field(default=0.0, repr=False)
+
+    def admit(self, found: Found, tokens: float) -> tuple[Snippet, ...]:
+        """Take in what a search has found, and return what the next prompt shows.
+
+        Args:
+            found: the search's snippets.
+            tokens: the budget for all of them.
+        """
+        now = (found.checked.get(snippet, snippet) for snippet in self.snippets)
+        kept = [snippet for snippet in now if snippet is not None]
+        if tokens < self._tokens:  # the budget has become smaller: so must this
+            kept = _newer(kept, tokens)
+        self._tokens = tokens
+        wanted = choose(found.ranked, tokens)
+        missing = _missing(wanted, kept)
+        if not _fits([*kept, *missing], tokens):
+            if sum(map(price, missing)) >= LEAST_GAIN * sum(map(price, wanted)):
+                kept = _newer(kept[(len(kept) + 1) // 2 :], tokens)
+                missing = _missing(wanted, kept)
+            missing = choose(missing, tokens - sum(map(price, kept)))
+        self.snippets = (*kept, *missing)
+        return self.snippets
+
+
+def _missing(wanted: Sequence[Snippet], kept: Sequence[Snippet]) -> list[Snippet]:
+    """What is wanted and not shown: a window that slides by some lines is no other one."""
+    return [snippet for snippet in wanted if not any(overlap(snippet, one) for one in kept)]
+
+
+def _newer(snippets: Sequence[Snippet], tokens: float) -> list[Snippet]:
+    """The newer half, as often as it takes to fit."""
+    kept = list(snippets)
+    while kept and not _fits(kept, tokens):
+        kept = kept[(len(kept) + 1) // 2 :]
+    return kept
+
+
+def _fits(snippets: Sequence[Snippet], tokens: float) -> bool:
+    return sum(map(price, snippets)) <= tokens

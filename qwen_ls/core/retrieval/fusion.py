@@ -1,0 +1,108 @@
+"""Several rankings of snippets made one, by reciprocal rank. Pure.
+
+Each ranking gives every line that it shows 1 / (60 + rank), once; a snippet is worth what its best line has
+from all rankings together: a line that two retrievers found rises. Source: Cormack et al., "Reciprocal Rank
+Fusion", SIGIR 2009, which has the 60.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.budget import cost
+from qwen_ls.core.text import lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Sequence
+
+    from qwen_ls.core.types import Snippet
+
+K = 60
+MOST_KNOWN = 0.5
+"""A snippet of which more lines than this share stand in the window already shows nothing new."""
+MOST_OF_BUDGET = 0.5
+"""No snippet has more of the budget than this share; a longer one is cut at a line's end."""
+LEAST_LINES = 3
+"""What is cut shorter than this says nothing."""
+
+
+def fuse(rankings: Iterable[Sequence[Snippet]]) -> list[Snippet]:
+    """All snippets with their fused scores, the best first; where two are equal, the earlier ranking's."""
+    rankings = list(rankings)
+    scores: dict[Hashable, float] = {}
+    for ranking in rankings:
+        seen: set[Hashable] = set()
+        for rank, snippet in enumerate(ranking, start=1):
+            for line in _lines(snippet):
+                if line not in seen:
+                    seen.add(line)
+                    scores[line] = scores.get(line, 0.0) + 1 / (K + rank)
+    fused = [
+        replace(snippet, score=max(scores[line] for line in _lines(snippet)))
+        for ranking in rankings
+        for snippet in ranking
+    ]
+    return sorted(fused, key=lambda snippet: -snippet.score)
+
+
+def _lines(snippet: Snippet) -> list[Hashable]:
+    """What identifies the lines of a snippet; an extract stands for itself."""
+    return [(snippet.path, line) for line in snippet.lines] or [(snippet.path, snippet.text)]
+
+
+def overlap(one: Snippet, other: Snippet) -> bool:
+    """Whether two snippets show lines of the same document in common, or are the same extract."""
+    if one.path != other.path:
+        return False
+    if not one.lines or not other.lines:
+        return one.text == other.text
+    return one.lines.start < other.lines.stop and other.lines.start < one.lines.stop
+
+
+def is_known(snippet: Snippet, window: Counter[str]) -> bool:
+    """Whether most of the snippet stands in the window already.
+
+    Args:
+        snippet: what is looked at.
+        window: how often each line, stripped, stands there.
+    """
+    lines = Counter(line.strip() for line in lines_of(snippet.text) if line.strip())
+    common = sum((lines & window).values())
+    return common > MOST_KNOWN * lines.total()
+
+
+def choose(ranked: Iterable[Snippet], tokens: float) -> list[Snippet]:
+    """The best snippets that fit into the budget, each at most half of it, none showing another's lines."""
+    chosen: list[Snippet] = []
+    for snippet in ranked:
+        if any(overlap(snippet, other) for other in chosen):
+            continue
+        short = shortened(snippet, tokens * MOST_OF_BUDGET)
+        if short is not None and price(short) <= tokens:
+            chosen.append(short)
+            tokens -= price(short)
+    return chosen
+
+
+def price(snippet: Snippet) -> float:
+    """About how many tokens a snippet adds to a prompt, its path included."""
+    return cost(snippet.text) + cost(snippet.path) + 4
+
+
+def shortened(snippet: Snippet, tokens: float) -> Snippet | None:
+    """The snippet's beginning, in whole lines, that fits; None where that is next to nothing."""
+    if price(snippet) <= tokens:
+        return snippet
+    used, kept = price(replace(snippet, text="")), 0
+    lines = lines_of(snippet.text)
+    for line in lines:
+        used += cost(line)
+        if used > tokens:
+            break
+        kept += 1
+    if kept < LEAST_LINES:
+        return None
+    shown = snippet.lines[:kept] if snippet.lines else snippet.lines
+    return replace(snippet, text="".join(lines[:kept]), lines=shown)
