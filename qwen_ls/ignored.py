@@ -28,10 +28,17 @@ class IgnoreRules:
 
         Args:
             path: the file, without links.
-            top: the workspace's folder. Where that lies in a repository, the rules above it count as well.
+            top: the workspace's folder. Where that lies in a repository, the rules above it count as well,
+                unless they ignore the workspace itself: who opens it knows better.
         """
         above = [folder for folder in path.parents if (folder / ".git").exists()]
         repository = above[0] if above else top
+        if repository != top and self._is_ignored(top, repository, is_folder=True):
+            repository = top
+        return self._is_ignored(path, repository)
+
+    def _is_ignored(self, path: Path, repository: Path, *, is_folder: bool = False) -> bool:
+        """Whether a path, or a folder that it is in, is ignored in a repository."""
         if not path.is_relative_to(repository):
             return False
         parts = path.relative_to(repository).parts
@@ -39,9 +46,9 @@ class IgnoreRules:
         files = [(repository, repository / ".git" / "info" / "exclude")]
         files += [(folder, folder / ".gitignore") for folder in folders]
         rules = [(folder, spec) for folder, file in files if (spec := self._spec(file))]
-        return any(self._says(rules, folder, is_folder=True) for folder in folders[1:]) or self._says(
-            rules, path, is_folder=False
-        )
+        if any(self._says(rules, folder, is_folder=True) for folder in folders[1:]):
+            return True
+        return self._says(rules, path, is_folder=is_folder)
 
     @staticmethod
     def _says(rules: list[tuple[Path, GitIgnoreSpec]], path: Path, *, is_folder: bool) -> bool:

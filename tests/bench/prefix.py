@@ -8,10 +8,11 @@ the mean, over all prompts but the first, of the common beginning's part of the 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import optparse
 import statistics
 import textwrap
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,11 @@ from qwen_ls.core.context import build_context
 from qwen_ls.core.prompt import build_prompt
 from qwen_ls.core.types import Layout, SnippetFormat, Strategy, TriggerKind
 from qwen_ls.lsp.documents import Change, DocumentStore, Position, Range
-from qwen_ls.related import Gathered
-from qwen_ls.search import Copy, Query, Searcher
+from qwen_ls.related import Related
+from qwen_ls.settings import Settings
 
 LINES = 60
 """How many are typed."""
-TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -48,58 +48,61 @@ WAYS = (
 )
 
 
-def typed(way: Way, *, with_snippets: bool, lines: int = LINES, tokens: int = TOKENS) -> Iterator[str]:
-    """The prompts, key by key, as the server makes them."""
+async def typed(way: Way, settings: Settings, lines: int = LINES) -> AsyncIterator[str]:
+    """The prompts, key by key, as the server makes them; a search may take as long as it likes."""
     folder = Path(argparse.__file__).parent
-    store = DocumentStore()
+    store, related = DocumentStore(), Related(sleep=forever)
+    related.look_at(store, (folder,))
     for module in (argparse, optparse, textwrap):
         path = Path(module.__file__)
         store.open(path.as_uri(), language_id="python", version=1, text=path.read_text("utf-8"))
     uri = Path(argparse.__file__).as_uri()
-    document = store.get(uri)
-    assert document
-    first = len(document.lines) // 2
-    removed = "".join(document.lines[first : first + lines])
-    store.change(uri, version=2, changes=[Change(Range(Position(first, 0), Position(first + lines, 0)), "")])
-    searcher = Searcher((folder,), ())
-    gathered = Gathered(0.25 if with_snippets else 0.0)
-    before, after = window_chars(tokens)
-    line, column, key = first, 0, None
-    for char in removed:
-        change = Change(Range(Position(line, column), Position(line, column)), char)
-        store.change(uri, version=3, changes=[change])
-        line, column = (line + 1, 0) if char == "\n" else (line, column + 1)
+    before, after = window_chars(settings.prompt_tokens)
+    for line, column in keys(store, uri, lines):
         snapshot = store.snapshot(uri, Position(line, column), before_chars=before, after_chars=after)
         assert snapshot
         context = build_context(snapshot.document, snapshot.offset, TriggerKind.AUTOMATIC)
-        copies = [Copy.of(one, is_own=one.uri == uri) for one in store.open_documents()]
-        query = Query.of(
-            context,
-            next(one for one in copies if one.uri == uri),
-            tuple(one for one in copies if one.uri != uri),
-            gathered.arrangement.snippets,
-        )
-        if with_snippets and query.key != key:
-            gathered.found, key = searcher.search(query), query.key
+        gathered = await related.gather(context, settings)
         prompt = build_prompt(
             context,
             strategy=way.strategy,
             layout=way.layout,
-            tokens=tokens,
-            around=gathered.around(context, tokens),
+            tokens=settings.prompt_tokens,
+            around=gathered.around(context, settings.prompt_tokens),
             snippet_format=way.format,
         )
         gathered.sent(prompt)
         yield prompt.text + (prompt.prefix if way.strategy is Strategy.PARTIAL else "")
 
 
-def repeated(prompts: Iterator[str]) -> float:
+def keys(store: DocumentStore, uri: str, n_lines: int) -> Iterator[tuple[int, int]]:
+    """Take lines out of the document's middle and type them again; the cursor after each key."""
+    document = store.get(uri)
+    assert document
+    first = len(document.lines) // 2
+    text = "".join(document.lines[first : first + n_lines])
+    hole = Range(Position(first, 0), Position(first + n_lines, 0))
+    store.change(uri, version=2, changes=[Change(hole, "")])
+    line, column = first, 0
+    for version, char in enumerate(text, start=3):
+        at = Position(line, column)
+        store.change(uri, version=version, changes=[Change(Range(at, at), char)])
+        line, column = (line + 1, 0) if char == "\n" else (line, column + 1)
+        yield line, column
+
+
+async def forever(seconds: float) -> None:
+    """A limit that never passes."""
+    await asyncio.Event().wait()
+
+
+async def repeated(way: Way, settings: Settings, lines: int = LINES) -> float:
     """The mean share of a prompt that is the beginning of the one before it too."""
-    last, shares = next(prompts), []
-    for prompt in prompts:
+    last, shares = "", []
+    async for prompt in typed(way, settings, lines):
         shares.append(len(common(last, prompt)) / len(prompt))
         last = prompt
-    return statistics.mean(shares)
+    return statistics.mean(shares[1:])
 
 
 def common(one: str, other: str) -> str:
@@ -113,12 +116,13 @@ def common(one: str, other: str) -> str:
 
 def run() -> list[dict[str, Any]]:
     """The table's rows."""
+    alone, beside = Settings(context=False), Settings()
     return [
         {
             "what": "repeated share",
             "variant": way.name,
-            "alone": repeated(typed(way, with_snippets=False)),
-            "with snippets": repeated(typed(way, with_snippets=True)),
+            "alone": asyncio.run(repeated(way, alone)),
+            "with snippets": asyncio.run(repeated(way, beside)),
         }
         for way in WAYS
     ]

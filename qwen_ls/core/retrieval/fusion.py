@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.budget import cost
+from qwen_ls.core.retrieval.signatures import NO_BODY
 from qwen_ls.core.text import lines_of
 
 if TYPE_CHECKING:
@@ -53,12 +54,19 @@ def _lines(snippet: Snippet) -> list[Hashable]:
 
 
 def overlap(one: Snippet, other: Snippet) -> bool:
-    """Whether two snippets show lines of the same document in common, or are the same extract."""
+    """Whether two snippets show lines of the same document in common; an extract, half of what it says."""
     if one.path != other.path:
         return False
-    if not one.lines or not other.lines:
-        return one.text == other.text
-    return one.lines.start < other.lines.stop and other.lines.start < one.lines.stop
+    if one.lines and other.lines:
+        return one.lines.start < other.lines.stop and other.lines.start < one.lines.stop
+    said, also = _said(one), _said(other)
+    return 2 * len(said & also) >= min(len(said), len(also))
+
+
+def _said(snippet: Snippet) -> set[str]:
+    """The snippet's lines without indentation and without the marks of left out bodies."""
+    lines = (line.strip().removesuffix(NO_BODY).rstrip() for line in lines_of(snippet.text))
+    return {line for line in lines if line}
 
 
 def is_known(snippet: Snippet, window: Counter[str]) -> bool:

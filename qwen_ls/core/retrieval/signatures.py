@@ -12,6 +12,8 @@ from qwen_ls.core.text import indent_of, lines_of, width_of
 
 MOST_LINES = 40
 """The longest extract."""
+NO_BODY = " ..."
+"""Stands for a body that is left out."""
 BODY_LINES = 16
 """Of a type whose body says what it is (a struct, an interface), so many lines are kept."""
 HEAD_LINES = 8
@@ -137,7 +139,7 @@ def _blocks(lines: list[str], shape: _Shape) -> list[tuple[str, list[str]]]:
             head += body
             number += len(body)
         elif opens and not re.match(r"\s*(?:\w+\s+)*(?:class|impl|object|namespace)\b", line):
-            head[-1] = _closed(head[-1], shape)
+            head[-1] = _closed(head[-1])
             body_of = width
         if width == 0 or not blocks:
             blocks.append((name, head))
@@ -164,8 +166,7 @@ def _body(lines: list[str], start: int, width: int) -> list[str]:
     return lines[start : start + BODY_LINES]
 
 
-def _closed(line: str, shape: _Shape) -> str:
+def _closed(line: str) -> str:
     """A head with its body left out."""
     bare = line.rstrip("\r\n")
-    rest = " ..." if shape is _PYTHON else " … }"
-    return bare + rest + line[len(bare) :]
+    return bare + NO_BODY + line[len(bare) :]

@@ -22,8 +22,8 @@ MAX_LINES = 10_000
 """A longer document is not indexed; its recent edits are still found."""
 MOST_WINDOWS = 4
 """How many windows of one document are looked at."""
-LEAST_SIMILARITY = 0.04
-"""Below this, two pieces of code have nothing in common but the language."""
+LEAST_COMMON = 0.1
+"""With less than this share of the query's words, a window has nothing in common with it but the language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,10 @@ class Index:
             totals.append(totals[-1] + len(found))
         return cls(lines, places, totals)
 
+    def n_words(self, start: int, stop: int) -> int:
+        """How many words stand on the lines from `start` to before `stop`."""
+        return self.totals[min(stop, len(self.lines))] - self.totals[start]
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -58,8 +62,8 @@ class Window:
     similarity: float
 
 
-def similarities(index: Index, query: Counter[str], size: int = WINDOW_LINES) -> list[float]:
-    """The similarity of the window that begins on each line, the last one that is whole included.
+def common_words(index: Index, query: Counter[str], size: int = WINDOW_LINES) -> list[int]:
+    """How many words each window has in common with the query: that on each line, the last whole one included.
 
     An occurrence counts for the windows that hold it and fewer than `n` later ones, `n` being how often the
     query has the word: so each window counts the lesser of the two numbers.
@@ -76,27 +80,24 @@ def similarities(index: Index, query: Counter[str], size: int = WINDOW_LINES) ->
             if first <= last:
                 change[first] += 1
                 change[last + 1] -= 1
-    total = query.total()
-    found = []
-    for start, common in enumerate(accumulate(change[:-1])):
-        end = min(start + size, len(index.lines))
-        either = total + index.totals[end] - index.totals[start] - common
-        found.append(common / either if either else 0.0)
-    return found
+    return list(accumulate(change[:-1]))
 
 
 def best_windows(
     index: Index, query: Counter[str], *, most: int = MOST_WINDOWS, size: int = WINDOW_LINES
 ) -> list[Window]:
     """The windows most like the query, the best first: none overlaps another, and none begins blank."""
-    scores = similarities(index, query, size)
+    common, n_query = common_words(index, query, size), query.total()
+    scores = {
+        start: n / (n_query + index.n_words(start, start + size) - n)
+        for start, n in enumerate(common)
+        if n and n >= LEAST_COMMON * n_query and index.lines[start].strip()
+    }
     chosen: list[Window] = []
-    for start in sorted(range(len(scores)), key=lambda place: (-scores[place], place)):
-        if scores[start] < LEAST_SIMILARITY or len(chosen) == most:
+    for start in sorted(scores, key=scores.__getitem__, reverse=True):
+        if len(chosen) == most:
             break
         lines = range(start, min(start + size, len(index.lines)))
-        if index.lines[start : start + 1] and not index.lines[start].strip():
-            continue
         if all(lines.stop <= other.lines.start or other.lines.stop <= start for other in chosen):
             chosen.append(Window(lines, scores[start]))
     return chosen
