@@ -57,32 +57,27 @@ def fit(
         last_suffix: the suffix as it was cut for the document's last prompt.
     """
     share = tokens * SUFFIX_SHARE
-    kept = freeze(
-        suffix, last_suffix, share, max(share, tokens - need(prefix[-int(tokens * MOST_CHARS) :], tokens))
-    )
-    return _cut_prefix(
-        prefix, tokens - min(cost(kept), tokens), first_line, grid=32 if tokens >= 1500 else 8
-    ), kept
+    room = max(share, tokens - need(prefix[-int(tokens * MOST_CHARS) :], tokens))
+    suffix = freeze(suffix, last_suffix, room, slack=min(room - share, tokens / STEPS))
+    prefix_tokens = tokens - min(cost(suffix), tokens)
+    return _cut_prefix(prefix, prefix_tokens, first_line, grid=32 if tokens >= 1500 else 8), suffix
 
 
-def freeze(suffix: str, last: str, share: float, room: float) -> str:
+def freeze(suffix: str, last: str, room: float, *, slack: float = 0.0) -> str:
     """The suffix, cut to its room: as in the last prompt while it begins as that one did.
 
-    A cut that is kept may have half of the room at least. A new one leaves a step free, for what is typed
-    next takes room away.
+    A cut that is kept has half of the room at least.
 
     Args:
         suffix: the text after the cursor.
         last: the suffix of the last prompt; empty where there is none.
-        share: the tokens that are its own.
-        room: the tokens that it may have now, as the prefix leaves some.
+        room: the tokens that it may have.
+        slack: the tokens that a new cut leaves free, for what is typed next takes room away.
     """
     needed = need(suffix, room * 2)
     if last and suffix.startswith(last) and min(needed, room) / 2 <= cost(last) <= room + 0.01:
         return last
-    if needed <= room:
-        return _cut_suffix(suffix, room)
-    return _cut_suffix(suffix, max(share, room - room / STEPS) if last else room)
+    return _cut_suffix(suffix, room - slack if last and needed > room else room)
 
 
 def room_for_snippets(prefix: str, suffix: str, tokens: float, share: float) -> float:

@@ -58,18 +58,23 @@ class Arrangement:
         self._tokens = tokens
         wanted = choose(found.ranked, tokens)
         missing = _missing(wanted, kept)
-        if not _fits([*kept, *missing], tokens):
-            if sum(map(price, missing)) >= LEAST_GAIN * sum(map(price, wanted)):
-                kept = _newer(kept[(len(kept) + 1) // 2 :], tokens)
-                missing = _missing(wanted, kept)
-            missing = choose(missing, tokens - sum(map(price, kept)))
-        self.snippets = (*kept, *missing)
+        while kept and not _fits([*kept, *missing], tokens) and _gains(missing, wanted):
+            kept = kept[(len(kept) + 1) // 2 :]
+            missing = _missing(wanted, kept)
+        for snippet in missing:
+            if _fits([*kept, snippet], tokens):
+                kept.append(snippet)
+        self.snippets = tuple(kept)
         return self.snippets
 
 
 def _missing(wanted: Sequence[Snippet], kept: Sequence[Snippet]) -> list[Snippet]:
     """What is wanted and not shown: a window that slides by some lines is no other one."""
     return [snippet for snippet in wanted if not any(overlap(snippet, one) for one in kept)]
+
+
+def _gains(missing: Sequence[Snippet], wanted: Sequence[Snippet]) -> bool:
+    return sum(map(price, missing)) >= LEAST_GAIN * sum(map(price, wanted))
 
 
 def _newer(snippets: Sequence[Snippet], tokens: float) -> list[Snippet]:

@@ -84,10 +84,11 @@ def is_known(snippet: Snippet, window: Counter[str]) -> bool:
 def choose(ranked: Iterable[Snippet], tokens: float) -> list[Snippet]:
     """The best snippets that fit into the budget, each at most half of it, none showing another's lines."""
     chosen: list[Snippet] = []
+    most = tokens * MOST_OF_BUDGET
     for snippet in ranked:
         if any(overlap(snippet, other) for other in chosen):
             continue
-        short = shortened(snippet, tokens * MOST_OF_BUDGET)
+        short = shortened(snippet, most)
         if short is not None and price(short) <= tokens:
             chosen.append(short)
             tokens -= price(short)

@@ -22,7 +22,8 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _SAYS_SO = re.compile(
-    r"@generated\b|\b(?:auto(?:matically)?[- ]?|code )generated\b|\bgenerated (?:by|from|with)\b"
+    r"@generated\b|\b(?:auto(?:matically)?[- ]?|code )generated\b|\bfile (?:is|was) generated\b"
+    r"|^\W*generated (?:by|from|with)\b"
     r"|\bdo not (?:edit|modify)\b",
     re.IGNORECASE,
 )

@@ -63,7 +63,7 @@ class Window:
 
 
 def common_words(index: Index, query: Counter[str], size: int = WINDOW_LINES) -> list[int]:
-    """How many words each window has in common with the query: that on each line, the last whole one included.
+    """How many words the window that begins on each line, up to the last whole one, shares with the query.
 
     An occurrence counts for the windows that hold it and fewer than `n` later ones, `n` being how often the
     query has the word: so each window counts the lesser of the two numbers.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +50,7 @@ def test_every_changed_line_is_in_a_range_and_ranges_are_distinct(changes: list[
         document[start : start + removed] = [True] * added
         edits = with_edit(edits, start, removed, added, at)
     ordered = sorted(edits, key=lambda edit: edit.start)
-    assert all(one.stop + NEAR_LINES < two.start for one, two in zip(ordered, ordered[1:], strict=False))
+    assert all(one.stop + NEAR_LINES < two.start for one, two in pairwise(ordered))
     assert len(edits) <= MOST_EDITS
     assert [edit.at for edit in edits] == sorted((edit.at for edit in edits), reverse=True)
     if len(edits) < MOST_EDITS:  # none was dropped
