@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,14 +16,14 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.budget import room_for_snippets
 from qwen_ls.core.retrieval.arrangement import Arrangement, Found
 from qwen_ls.core.types import Surroundings
-from qwen_ls.search import MOST_DOCUMENTS, Copy, Query, Searcher
+from qwen_ls.search import MOST_DOCUMENTS, Copy, Query, Searcher, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
     from pathlib import Path
 
     from qwen_ls.core.types import CompletionContext, Prompt
-    from qwen_ls.search import Workspace
+    from qwen_ls.search import OpenDocument, Workspace
     from qwen_ls.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 LIMIT_S = 0.1
 """How long a request waits for its search, the wait for the next key included."""
 _NOTHING = Found()
+_LAST_WORD = re.compile(r"\w+\Z")
+"""While a word is typed, one search does."""
 
 
 @dataclass(slots=True)
@@ -92,20 +95,24 @@ class Related:
         self.clear()
 
     def begin(self, context: CompletionContext, settings: Settings) -> None:
-        """Start a search, unless one is on its way or there is nothing to look at. Costs next to nothing."""
+        """Start a search, unless one is on its way or the last one still holds. Costs next to nothing."""
         if not settings.context or self._workspace is None or self._is_searching():
             return
-        uri = context.document.uri
-        own, others = self._copy(self._workspace, uri)
-        query = Query.of(context, own, others, self._arrangement(uri).snippets)
-        if self._search is not None and self._search.key == query.key:
+        uri, before = context.document.uri, last_lines(context)
+        documents = sorted(self._workspace.open_documents(), key=lambda document: -document.revision)
+        others = [document for document in documents if document.uri != uri][:MOST_DOCUMENTS]
+        key = (uri, _LAST_WORD.sub("", before), tuple((one.uri, one.revision) for one in others))
+        if self._search is not None and self._search.key == key:
             return
+        own = next((Copy.of(document, is_own=True) for document in documents if document.uri == uri), None)
+        copies = tuple(map(self._copy, others))
+        query = Query(context, before, own, copies, self._arrangement(uri).snippets)
         searcher = self._searcher
         if searcher is None or searcher.exclude != settings.exclude:
             searcher = self._searcher = Searcher(self._roots, settings.exclude)
         loop = asyncio.get_running_loop()
         thread = loop.run_in_executor(None, searcher.search, query)
-        search = self._search = _Search(uri, query.key, self._clock(), loop.create_future())
+        search = self._search = _Search(uri, key, self._clock(), loop.create_future())
         thread.add_done_callback(lambda future: self._ended(search, future))
 
     async def gather(self, context: CompletionContext, settings: Settings) -> Gathered:
@@ -115,8 +122,7 @@ class Related:
             asyncio.CancelledError: the waiter was cancelled; the search goes on, and serves the next request.
         """
         uri = context.document.uri
-        if self._search is None or self._search.uri != uri:
-            self.begin(context, settings)
+        self.begin(context, settings)
         if (search := self._search) is not None and search.uri == uri and settings.context:
             await self._within_limit(search)
         share = settings.context_share if settings.context else 0.0
@@ -142,20 +148,12 @@ class Related:
     def _arrangement(self, uri: str) -> Arrangement:
         return self._arrangements.setdefault(uri, Arrangement())
 
-    def _copy(self, workspace: Workspace, uri: str) -> tuple[Copy | None, tuple[Copy, ...]]:
-        """The document that is written, and the others that were touched last."""
-        own: Copy | None = None
-        others: list[Copy] = []
-        documents = sorted(workspace.open_documents(), key=lambda document: -document.revision)
-        for document in documents:
-            if document.uri == uri:
-                own = Copy.of(document, is_own=True)
-            elif len(others) < MOST_DOCUMENTS:
-                known = self._copies.get(document.uri)
-                if known is None or known.revision != document.revision:
-                    known = self._copies[document.uri] = Copy.of(document, is_own=False)
-                others.append(known)
-        return own, tuple(others)
+    def _copy(self, document: OpenDocument) -> Copy:
+        """Another document, copied once a revision."""
+        known = self._copies.get(document.uri)
+        if known is None or known.revision != document.revision:
+            known = self._copies[document.uri] = Copy.of(document, is_own=False)
+        return known
 
     def _ended(self, search: _Search, thread: asyncio.Future[Found]) -> None:
         """Keep what a search has found, unless all was forgotten meanwhile."""

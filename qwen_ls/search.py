@@ -7,7 +7,6 @@ costs time happens in `Searcher.search`, in a thread: words, windows, files. One
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from qwen_ls.core.types import Snippet
 from qwen_ls.files import WorkspaceFiles, file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from qwen_ls.core.retrieval.edits import Edit
@@ -44,9 +43,6 @@ NAMES_TTL_S = 5.0
 """How long it is believed that a document may be shown: rules on the disk can change."""
 FOLDER_FILES = 3
 """Of a package that is a folder, so many files are read."""
-
-
-_LAST_WORD = re.compile(r"\w+\Z")
 
 
 class OpenDocument(Protocol):
@@ -113,39 +109,24 @@ class Copy:
 class Query:
     """What is searched for, and what is known already."""
 
-    uri: str
-    language_id: str
+    context: CompletionContext
     before: str
     """The last lines before the cursor."""
-    window: str
-    """The text around the cursor, which a prompt shows anyway."""
     own: Copy | None
+    """The document that is being written."""
     others: tuple[Copy, ...]
     shown: tuple[Snippet, ...]
     """What earlier prompts have shown."""
 
-    @property
-    def key(self) -> Hashable:
-        """What makes another search worth while: a word before the cursor, a change of another document."""
-        return (
-            self.uri,
-            _LAST_WORD.sub("", self.before),
-            tuple((one.uri, one.revision) for one in self.others),
-        )
+    def window(self) -> Counter[str]:
+        """The lines around the cursor, which a prompt shows anyway, without their indentation."""
+        text = self.context.prefix[-WINDOW_CHARS:] + self.context.suffix[:WINDOW_CHARS]
+        return Counter(line.strip() for line in lines_of(text) if line.strip())
 
-    @classmethod
-    def of(
-        cls,
-        context: CompletionContext,
-        own: Copy | None,
-        others: tuple[Copy, ...],
-        shown: tuple[Snippet, ...],
-    ) -> Query:
-        """The query at the context's cursor."""
-        before = "".join(lines_of(context.prefix[-WINDOW_CHARS:])[-QUERY_LINES:])
-        window = context.prefix[-WINDOW_CHARS:] + context.suffix[:WINDOW_CHARS]
-        document = context.document
-        return cls(document.uri, document.language_id, before, window, own, others, shown)
+
+def last_lines(context: CompletionContext) -> str:
+    """The lines before the cursor that other code is compared with."""
+    return "".join(lines_of(context.prefix[-WINDOW_CHARS:])[-QUERY_LINES:])
 
 
 @dataclass(slots=True)
@@ -160,12 +141,12 @@ class Searcher:
 
     def search(self, query: Query) -> Found:
         """Rank what may help."""
-        path = file_of(query.uri)
+        path = file_of(query.context.document.uri)
         roots = self.roots or ((path.parent,) if path else ())
         files = self._files.setdefault(roots, WorkspaceFiles(roots, self.exclude))
-        own = self._name(query.uri, files, ())
+        own = self._name(query.context.document.uri, files, ())
         named = [(copy, name) for copy in query.others if (name := self._name(copy.uri, files, copy.head))]
-        window = Counter(line.strip() for line in lines_of(query.window) if line.strip())
+        window = query.window()
         edited = list(_edited([*named, *([(query.own, own)] if query.own and own else [])]))
         imported = self._imported(query, files, own) if own else []
         rankings = [_windows(query, named), edited, imported]
@@ -189,7 +170,7 @@ class Searcher:
 
     def _imported(self, query: Query, files: WorkspaceFiles, own: str) -> list[Snippet]:
         """The signatures of what the document imports, first of that which is used near the cursor."""
-        path = file_of(query.uri)
+        path = file_of(query.context.document.uri)
         top = files.root_of(path) if path else None
         if query.own is None or path is None or top is None:
             return []
@@ -197,15 +178,15 @@ class Searcher:
         found = tuple(
             imports_of(
                 "".join(query.own.head)[:SEARCHED_CHARS],
-                query.language_id,
+                query.context.document.language_id,
                 relative,
-                go_module=_go_module(files, top) if query.language_id == "go" else "",
+                go_module=_go_module(files, top) if query.context.document.language_id == "go" else "",
             )
         )
-        now_s, known = time.monotonic(), self._imports.get(query.uri)
+        now_s, known = time.monotonic(), self._imports.get(query.context.document.uri)
         if known is None or known[1] != found or now_s - known[0] > NAMES_TTL_S:
             snippets = list(_signatures(found, files, top, own))
-            known = self._imports[query.uri] = now_s, found, snippets
+            known = self._imports[query.context.document.uri] = now_s, found, snippets
         near = bag(query.before)
         ranked = [
             (sum(near[word] > 0 for word in set(words(snippet.text))), -n, snippet)
@@ -227,7 +208,7 @@ def _windows(query: Query, named: list[tuple[Copy, str]]) -> list[Snippet]:
             window.lines,
         )
         for copy, name in named
-        if copy.lines and are_relatives(copy.language_id, query.language_id)
+        if copy.lines and are_relatives(copy.language_id, query.context.document.language_id)
         for window in best_windows(copy.index, before)
     ]
     return sorted(found, key=lambda snippet: -snippet.score)

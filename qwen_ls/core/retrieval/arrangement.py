@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.retrieval.fusion import choose, overlap, price
+from qwen_ls.core.retrieval.fusion import choose, price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,10 +57,10 @@ class Arrangement:
             kept = _newer(kept, tokens)
         self._tokens = tokens
         wanted = choose(found.ranked, tokens)
-        missing = _missing(wanted, kept)
+        missing = choose(found.ranked, tokens, beside=kept)
         while kept and not _fits([*kept, *missing], tokens) and _gains(missing, wanted):
             kept = kept[(len(kept) + 1) // 2 :]
-            missing = _missing(wanted, kept)
+            missing = choose(found.ranked, tokens, beside=kept)
         for snippet in missing:
             if _fits([*kept, snippet], tokens):
                 kept.append(snippet)
@@ -68,13 +68,9 @@ class Arrangement:
         return self.snippets
 
 
-def _missing(wanted: Sequence[Snippet], kept: Sequence[Snippet]) -> list[Snippet]:
-    """What is wanted and not shown: a window that slides by some lines is no other one."""
-    return [snippet for snippet in wanted if not any(overlap(snippet, one) for one in kept)]
-
-
 def _gains(missing: Sequence[Snippet], wanted: Sequence[Snippet]) -> bool:
-    return sum(map(price, missing)) >= LEAST_GAIN * sum(map(price, wanted))
+    """Whether so much of what is wanted is not shown that it is worth a new beginning."""
+    return sum(price(one) for one in wanted if one in missing) >= LEAST_GAIN * sum(map(price, wanted))
 
 
 def _newer(snippets: Sequence[Snippet], tokens: float) -> list[Snippet]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 K = 60
 MOST_KNOWN = 0.5
-"""A snippet of which more lines than this share stand in the window already shows nothing new."""
+"""A snippet of which more than this share is shown already says nothing new."""
 MOST_OF_BUDGET = 0.5
 """No snippet has more of the budget than this share; a longer one is cut at a line's end."""
 LEAST_LINES = 3
@@ -53,14 +53,15 @@ def _lines(snippet: Snippet) -> list[Hashable]:
     return [(snippet.path, line) for line in snippet.lines] or [(snippet.path, snippet.text)]
 
 
-def overlap(one: Snippet, other: Snippet) -> bool:
-    """Whether two snippets show lines of the same document in common; an extract, half of what it says."""
-    if one.path != other.path:
+def repeats(snippet: Snippet, other: Snippet) -> bool:
+    """Whether a snippet says little that another one does not: half of it; of an edit, all of it."""
+    if snippet.path != other.path:
         return False
-    if one.lines and other.lines:
-        return one.lines.start < other.lines.stop and other.lines.start < one.lines.stop
-    said, also = _said(one), _said(other)
-    return 2 * len(said & also) >= min(len(said), len(also))
+    if snippet.lines and other.lines:
+        common = range(max(snippet.lines.start, other.lines.start), min(snippet.lines.stop, other.lines.stop))
+        return len(common) >= len(snippet.lines) * (1 if snippet.source == "edit" else MOST_KNOWN)
+    said = _said(snippet)
+    return len(said & _said(other)) >= MOST_KNOWN * len(said)
 
 
 def _said(snippet: Snippet) -> set[str]:
@@ -81,12 +82,15 @@ def is_known(snippet: Snippet, window: Counter[str]) -> bool:
     return common > MOST_KNOWN * lines.total()
 
 
-def choose(ranked: Iterable[Snippet], tokens: float) -> list[Snippet]:
-    """The best snippets that fit into the budget, each at most half of it, none showing another's lines."""
+def choose(ranked: Iterable[Snippet], tokens: float, *, beside: Sequence[Snippet] = ()) -> list[Snippet]:
+    """The best snippets that fit into the budget, each at most half of it.
+
+    None repeats another one, nor one of those `beside`.
+    """
     chosen: list[Snippet] = []
     most = tokens * MOST_OF_BUDGET
     for snippet in ranked:
-        if any(overlap(snippet, other) for other in chosen):
+        if any(repeats(snippet, other) for other in (*beside, *chosen)):
             continue
         short = shortened(snippet, most)
         if short is not None and price(short) <= tokens:

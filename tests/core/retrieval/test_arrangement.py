@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qwen_ls.core.retrieval.arrangement import Arrangement, Found
-from qwen_ls.core.retrieval.fusion import overlap, price
+from qwen_ls.core.retrieval.fusion import price, repeats
 from qwen_ls.core.types import Snippet
 
 
-def snippet(name: str, start: int = 0, size: int = 10) -> Snippet:
+def snippet(name: str, start: int = 0, size: int = 10, source: str = "open") -> Snippet:
     text = "".join(f"{name} line {number}\n" for number in range(start, start + size))
-    return Snippet(name, text, "open", lines=range(start, start + size))
+    return Snippet(name, text, source, lines=range(start, start + size))
 
 
 A, B, C, D, E = map(snippet, "abcde")
@@ -38,6 +38,8 @@ def names(*rankings: list[Snippet], room: float = 1000) -> str:
         pytest.param([[A, B], []], "ab", id="nothing found takes nothing away"),
         pytest.param([[A], [snippet("a", 3)]], "a", id="a window that slides is no new one"),
         pytest.param([[A], [snippet("a", 30)]], "aa", id="another part of the document is"),
+        pytest.param([[A], [snippet("a", 8, 4, "edit")]], "aa", id="an edit that is shown in part is new"),
+        pytest.param([[A], [snippet("a", 6, 4, "edit")]], "a", id="an edit that is shown is not"),
     ],
 )
 def test_order(rankings: list[list[Snippet]], expected: str) -> None:
@@ -88,7 +90,7 @@ def test_whatever_is_found_it_fits_and_keeps_its_order(prompts: list[tuple[list[
     for ranked, tokens in prompts:
         shown = arrangement.admit(Found(ranked=tuple(ranked)), tokens)
         assert sum(map(price, shown)) <= tokens
-        assert not any(overlap(one, two) for n, one in enumerate(shown) for two in shown[:n])
+        assert not any(repeats(one, two) for n, one in enumerate(shown) for two in shown[:n])
         left = next(n for n in range(len(before) + 1) if shown[: len(before) - n] == before[n:])
         assert left == 0 or 2 * left >= len(before)
         before = shown

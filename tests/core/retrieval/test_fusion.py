@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qwen_ls.core.retrieval.fusion import choose, fuse, is_known, overlap, price
+from qwen_ls.core.retrieval.fusion import choose, fuse, is_known, price, repeats
 from qwen_ls.core.types import Snippet
 
 
@@ -56,36 +56,31 @@ def test_scores_are_those_of_the_definition(rankings: list[list[Snippet]]) -> No
         assert one.score == pytest.approx(max(worth(one.path, line) for line in one.lines))
 
 
+WHOLE = Snippet("c.py", "def f(x):\n    return x\n", "open", lines=range(2))
+
+
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        pytest.param(snippet("a", 0, 5), snippet("a", 4, 9), True, id="a line in common"),
-        pytest.param(snippet("a", 0, 5), snippet("a", 5, 9), False, id="neighbours"),
+        pytest.param(snippet("a", 2, 6), snippet("a", 4, 9), True, id="half of the lines"),
+        pytest.param(snippet("a", 0, 5), snippet("a", 4, 9), False, id="a line in common"),
         pytest.param(snippet("a", 0, 5), snippet("b", 0, 5), False, id="other files"),
+        pytest.param(snippet("a", 2, 6, "edit"), snippet("a", 3, 9), False, id="an edit, in part"),
+        pytest.param(snippet("a", 2, 6, "edit"), snippet("a", 2, 9), True, id="an edit, wholly"),
         pytest.param(EXTRACT, EXTRACT, True, id="the same extract"),
-        pytest.param(
-            EXTRACT,
-            Snippet("c.py", "def f(x):\n    return x\n", "open", lines=range(2)),
-            True,
-            id="shown in full",
-        ),
-        pytest.param(
-            EXTRACT,
-            Snippet("c.py", "def h(z):\n    return z\n", "open", lines=range(2)),
-            False,
-            id="elsewhere in it",
-        ),
+        pytest.param(EXTRACT, WHOLE, True, id="half of an extract, in full"),
+        pytest.param(EXTRACT, replace(WHOLE, text="def h(z):\n    return z\n"), False, id="elsewhere in it"),
     ],
 )
-def test_overlap(one: Snippet, other: Snippet, expected: bool) -> None:
-    assert overlap(one, other) is overlap(other, one) is expected
+def test_repeats(one: Snippet, other: Snippet, expected: bool) -> None:
+    assert repeats(one, other) is expected
 
 
 @given(st.lists(SNIPPETS, max_size=8), st.integers(0, 200))
 def test_what_is_chosen_fits_and_is_distinct(ranked: list[Snippet], tokens: int) -> None:
     chosen = choose(ranked, tokens)
     assert sum(map(price, chosen)) <= tokens
-    assert not any(overlap(one, two) for n, one in enumerate(chosen) for two in chosen[:n])
+    assert not any(repeats(one, two) for n, one in enumerate(chosen) for two in chosen[:n])
     for one in chosen:
         assert any(one.text and whole.text.startswith(one.text) for whole in ranked)
         assert price(one) <= tokens / 2
