@@ -73,7 +73,11 @@ class WorkspaceFiles:
         if any(denied(one.as_uri(), self._exclude) for one in {real, path.absolute()}):
             return None
         name = real.relative_to(root).as_posix()
-        if is_generated(name, lines[:HEADER_LINES]) or self._rules.ignores(real, root):
+        if (
+            not name.isprintable()
+            or is_generated(name, lines[:HEADER_LINES])
+            or self._rules.ignores(real, root)
+        ):
             return None
         return name if len(self.roots) == 1 else f"{root.name}/{name}"
 

@@ -94,6 +94,12 @@ def test_a_link_leads_nowhere_else(work: Path) -> None:
     assert WorkspaceFiles([work]).name_of(work / "fine.py") == "sub/b.py"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_name_that_would_break_a_prompt_s_line_is_none(work: Path) -> None:
+    (work / "a\nb.py").write_text(TEXT, "utf-8")
+    assert read(work, "a\nb.py") is None
+
+
 @needs_links
 def test_a_workspace_that_is_a_link_is_one(work: Path) -> None:
     (work.parent / "link").symlink_to(work)

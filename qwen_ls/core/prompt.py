@@ -141,7 +141,7 @@ def as_comments(snippets: Sequence[Snippet], context: CompletionContext) -> str:
     lines = [
         comment(line, context.document.language_id)
         for one in snippets
-        for line in (one.path, *defuse(one.text).rstrip().splitlines())
+        for line in defuse(f"{one.path}\n{one.text}").rstrip().splitlines()
     ]
     return "".join(line + context.eol for line in (*lines, "")) if lines else ""
 
