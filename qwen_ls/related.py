@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.budget import room_for_snippets
 from qwen_ls.core.retrieval.arrangement import Arrangement, Found
 from qwen_ls.core.types import Surroundings
-from qwen_ls.search import MOST_DOCUMENTS, Copy, Query, Searcher, last_lines
+from qwen_ls.search import MOST_DOCUMENTS, Copy, Query, Searcher, last_lines, without_last_word
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -31,8 +30,6 @@ logger = logging.getLogger(__name__)
 LIMIT_S = 0.1
 """How long a request waits for its search, the wait for the next key included."""
 _NOTHING = Found()
-_LAST_WORD = re.compile(r"\w+\Z")
-"""While a word is typed, one search does."""
 
 
 @dataclass(slots=True)
@@ -101,7 +98,7 @@ class Related:
         uri, before = context.document.uri, last_lines(context)
         documents = sorted(self._workspace.open_documents(), key=lambda document: -document.revision)
         others = [document for document in documents if document.uri != uri][:MOST_DOCUMENTS]
-        key = (uri, _LAST_WORD.sub("", before), tuple((one.uri, one.revision) for one in others))
+        key = (uri, without_last_word(before), tuple((one.uri, one.revision) for one in others))
         if self._search is not None and self._search.key == key:
             return
         own = next((Copy.of(document, is_own=True) for document in documents if document.uri == uri), None)

@@ -41,6 +41,8 @@ HEAD_LINES = 400
 """The part of the document in which its imports are looked for."""
 NAMES_TTL_S = 5.0
 """How long it is believed that a document may be shown: rules on the disk can change."""
+FRESH_LINES = 5000
+"""After so many newly indexed lines, a search leaves other new documents to the next one."""
 FOLDER_FILES = 3
 """Of a package that is a folder, so many files are read."""
 
@@ -104,6 +106,11 @@ class Copy:
         """Where its words stand, found once."""
         return Index.of(self.lines)
 
+    @property
+    def is_indexed(self) -> bool:
+        """Whether that has been done."""
+        return "index" in self.__dict__
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -126,7 +133,15 @@ class Query:
 
 def last_lines(context: CompletionContext) -> str:
     """The lines before the cursor that other code is compared with."""
-    return "".join(lines_of(context.prefix[-WINDOW_CHARS:])[-QUERY_LINES:])
+    return "".join(context.prefix[-WINDOW_CHARS:].splitlines(keepends=True)[-QUERY_LINES:])
+
+
+def without_last_word(text: str) -> str:
+    """The text without the word that it ends in: while that is typed, one search does."""
+    end = len(text)
+    while end and (text[end - 1].isalnum() or text[end - 1] == "_"):
+        end -= 1
+    return text[:end]
 
 
 @dataclass(slots=True)
@@ -198,19 +213,19 @@ class Searcher:
 
 def _windows(query: Query, named: list[tuple[Copy, str]]) -> list[Snippet]:
     """The windows of open documents that are most like the text before the cursor."""
-    before = bag(query.before)
-    found = [
-        Snippet(
-            name,
-            "".join(copy.lines[window.lines.start : window.lines.stop]),
-            "open",
-            window.similarity,
-            window.lines,
-        )
-        for copy, name in named
-        if copy.lines and are_relatives(copy.language_id, query.context.document.language_id)
-        for window in best_windows(copy.index, before)
-    ]
+    before, room, found = bag(query.before), FRESH_LINES, []
+    for copy, name in named:
+        if not copy.lines or not are_relatives(copy.language_id, query.context.document.language_id):
+            continue
+        if not copy.is_indexed:
+            if room <= 0:
+                continue
+            room -= len(copy.lines)
+        time.sleep(0)  # the event loop may want to go on
+        for window in best_windows(copy.index, before):
+            at = window.lines
+            text = "".join(copy.lines[at.start : at.stop])
+            found.append(Snippet(name, text, "open", window.similarity, at))
     return sorted(found, key=lambda snippet: -snippet.score)
 
 

@@ -42,7 +42,8 @@ class Arrangement:
     """In the order in which they were first used."""
     last_suffix: str = ""
     """The suffix as the last prompt had it."""
-    _tokens: float = field(default=0.0, repr=False)
+    _found: Found | None = None
+    _tokens: float = 0.0
 
     def admit(self, found: Found, tokens: float) -> tuple[Snippet, ...]:
         """Take in what a search has found, and return what the next prompt shows.
@@ -51,11 +52,13 @@ class Arrangement:
             found: the search's snippets.
             tokens: the budget for all of them.
         """
+        if found is self._found and tokens == self._tokens:
+            return self.snippets
         now = (found.checked.get(snippet, snippet) for snippet in self.snippets)
         kept = [snippet for snippet in now if snippet is not None]
         if tokens < self._tokens:  # the budget has become smaller: so must this
             kept = _newer(kept, tokens)
-        self._tokens = tokens
+        self._found, self._tokens = found, tokens
         wanted = choose(found.ranked, tokens)
         missing = choose(found.ranked, tokens, beside=kept)
         while kept and not _fits([*kept, *missing], tokens) and _gains(missing, wanted):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.budget import cost
@@ -25,6 +26,8 @@ MOST_KNOWN = 0.5
 """A snippet of which more than this share is shown already says nothing new."""
 MOST_OF_BUDGET = 0.5
 """No snippet has more of the budget than this share; a longer one is cut at a line's end."""
+KEPT = 128
+"""Of so many snippets what was found out is kept: the same ones come with every key."""
 LEAST_LINES = 3
 """What is cut shorter than this says nothing."""
 
@@ -64,10 +67,11 @@ def repeats(snippet: Snippet, other: Snippet) -> bool:
     return len(said & _said(other)) >= MOST_KNOWN * len(said)
 
 
-def _said(snippet: Snippet) -> set[str]:
+@lru_cache(maxsize=KEPT)
+def _said(snippet: Snippet) -> frozenset[str]:
     """The snippet's lines without indentation and without the marks of left out bodies."""
     lines = (line.strip().removesuffix(NO_BODY).rstrip() for line in lines_of(snippet.text))
-    return {line for line in lines if line}
+    return frozenset(line for line in lines if line)
 
 
 def is_known(snippet: Snippet, window: Counter[str]) -> bool:
@@ -99,6 +103,7 @@ def choose(ranked: Iterable[Snippet], tokens: float, *, beside: Sequence[Snippet
     return chosen
 
 
+@lru_cache(maxsize=KEPT)
 def price(snippet: Snippet) -> float:
     """About how many tokens a snippet adds to a prompt, its path included."""
     return cost(snippet.text) + cost(snippet.path) + 4
