@@ -175,12 +175,14 @@ class Searcher:
         return Found(repo, name, tuple(fuse(fresh)[:MOST_FOUND]), checked)
 
     def _name(self, uri: str, files: WorkspaceFiles, head: tuple[str, ...]) -> str | None:
-        """A document's path in the workspace; None where it may not be shown."""
+        """A document's path in the workspace, with a cell's id; None where it may not be shown."""
         key, now_s = (uri, tuple(files.roots)), time.monotonic()
         known = self._names.get(key)
         if known is None or now_s - known[0] > NAMES_TTL_S:
             path = file_of(uri)
-            known = self._names[key] = now_s, files.name_of(path, head) if path else None
+            name = files.name_of(path, head) if path else None
+            cell = uri.partition("#")[2]
+            known = self._names[key] = now_s, f"{name}#{cell}" if name and cell.isalnum() else name
         return known[1]
 
     def _imported(self, query: Query, files: WorkspaceFiles, own: str) -> list[Snippet]:

@@ -206,6 +206,16 @@ async def test_a_file_without_a_workspace_has_its_own_folder(desk: Desk) -> None
     assert set(await desk.paths(PICTURE)) == {"orders.py", "far/orders.py"}
 
 
+async def test_cells_of_a_notebook_are_told_apart(desk: Desk) -> None:
+    (desk.folder / "n.ipynb").write_text("{}", "utf-8")
+    cell = "vscode-notebook-cell:" + (desk.folder / "n.ipynb").as_uri().removeprefix("file://")
+    for name, text in (("W1", ORDERS), ("W2", "price = total_price(order)\n" * 3), ("W3", "")):
+        desk.store.open(f"{cell}#{name}", language_id="python", version=1, text=text)
+    place = context(PICTURE, uri=f"{cell}#W3")
+    shown = (await desk.related.gather(place, SETTINGS)).around(place, 2048).snippets
+    assert {one.path for one in shown} == {"n.ipynb#W1", "n.ipynb#W2"}
+
+
 async def test_documents_of_another_language_are_not_shown(desk: Desk) -> None:
     path = desk.folder / "orders.rb"
     path.write_text(ORDERS, "utf-8")
