@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 SEARCHED_CHARS = 24_000
 """Imports stand at the top: this much of a document is searched for them."""
-MOST_IMPORTS = 60
+MOST_IMPORTS = 150
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ NO_BODY = " ..."
 """Stands for a body that is left out."""
 BODY_LINES = 16
 """Of a type whose body says what it is (a struct, an interface), so many lines are kept."""
-HEAD_LINES = 8
+HEAD_LINES = 20
 """The longest head of one declaration: a parameter a line."""
 
 
@@ -38,6 +38,7 @@ _NONE = re.compile(r"(?!)")
 _PYTHON = _Shape(
     re.compile(
         r"\s*(?:(?:async\s+)?def|class)\s+(?P<name>\w+)|(?P<constant>[A-Za-z]\w*)\s*(?::[^=]+)?=(?!=)"
+        r"|\s+(?P<member>[A-Z][A-Z0-9_]*)\s*=(?!=)"
         r"|\s+(?P<field>[a-z]\w*)\s*:\s*[\w\[\]., |\"]+(?:=.*)?$"
     ),
     _NONE,
@@ -107,10 +108,26 @@ def signatures(text: str, path: str, names: frozenset[str] = frozenset()) -> str
     shape = _SHAPES.get(path.rpartition(".")[2].lower())
     if shape is None:
         return ""
-    blocks = _blocks(lines_of(text), shape)
+    lines = lines_of(text)
+    blocks = _blocks(_without_docstrings(lines) if shape is _PYTHON else lines, shape)
     named = [lines for name, lines in blocks if name in names]
     shown = named or [lines for _, lines in blocks]
     return "".join([line for lines in shown for line in lines][:MOST_LINES])
+
+
+def _without_docstrings(lines: list[str]) -> list[str]:
+    """Python without the strings that stand alone: their text looks like declarations now and then."""
+    kept, quote = [], ""
+    for line in lines:
+        if quote:
+            quote = "" if quote in line else quote
+            continue
+        match = re.match(r"\s*[rRuU]?(\"{3}|'{3})", line)
+        if match is None:
+            kept.append(line)
+        elif match[1] not in line[match.end() :]:
+            quote = match[1]
+    return kept
 
 
 def _blocks(lines: list[str], shape: _Shape) -> list[tuple[str, list[str]]]:
@@ -155,7 +172,7 @@ def _head(lines: list[str], start: int, shape: _Shape) -> list[str]:
         depth += sum((char in "([") - (char in ")]") for char in lines[number])
         if depth <= 0:
             return lines[start : number + 1]
-    return lines[start : start + 1]
+    return lines[start : start + HEAD_LINES]
 
 
 def _body(lines: list[str], start: int, width: int) -> list[str]:

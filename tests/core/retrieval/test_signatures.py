@@ -16,9 +16,17 @@ import os
 LIMIT: int = 3
 rate = 0.2
 
+class Kind(Enum):
+    SOLD = 1
+
 @dataclass
 class Order:
-    """One order."""
+    """One order.
+
+    Args:
+        price: what it costs
+        name: whose it is
+    """
 
     price: float
     name: str = "x"
@@ -26,6 +34,12 @@ class Order:
     def total(
         self,
         rate: float,
+        tax: float = 0.0,
+        *,
+        customer: str = "",
+        seed: int = 0,
+        rounded: bool = False,
+        limit: int | None = None,
     ) -> float:
         value = self.price
         def inner(): pass
@@ -41,12 +55,20 @@ def _helper():
 ''',
     """LIMIT: int = 3
 rate = 0.2
+class Kind(Enum):
+    SOLD = 1
 class Order:
     price: float
     name: str = "x"
     def total(
         self,
         rate: float,
+        tax: float = 0.0,
+        *,
+        customer: str = "",
+        seed: int = 0,
+        rounded: bool = False,
+        limit: int | None = None,
     ) -> float: ...
 async def fetch(url: str) -> Order: ...
 """,
