@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import random
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.base import BackendError
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.books import Price
+    from qwen_ls.related import Gathered
+    from qwen_ls.search import Workspace
     from qwen_ls.settings import Settings
 
 
@@ -94,12 +95,17 @@ class CompletionService:
         )
         self._books = Books(settings, file=ledger, price=price, notify=notify, wall=wall)
         self.related = Related(clock=clock, sleep=sleep)
-        """Code from elsewhere in the workspace; it looks at nothing before `related.look_at`."""
+        """Code from elsewhere in the workspace; it looks at nothing before `look_at`."""
         self._cache = CompletionCache(clock)
         self._calls: dict[str, Call] = {}
         self._report = Report(clock)
         self._counts = {"requests": 0, "calls": 0, "shown": 0, "accepted": 0, "tokens": 0}
         self._shown_status = self.status()
+
+    def look_at(self, workspace: Workspace, roots: tuple[Path, ...]) -> None:
+        """Take code from elsewhere from these documents, and from files below the workspace's folders."""
+        self.roots = roots
+        self.related.look_at(workspace, roots)
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -167,6 +173,7 @@ class CompletionService:
             if ask.delay_s:
                 await self._sleep(ask.delay_s)
                 report.mark("wait")
+            gathered = await self.related.gather(context, self.settings)
             backend = await self._endpoint.connected()
             if pause := self._pause():
                 return pause
@@ -177,14 +184,20 @@ class CompletionService:
             report.target(backend.target)
             if self._endpoint.is_half_open() and self._is_asking_for_others(context.document.uri):
                 return Skip(Reason.COOLING_DOWN, "one call finds out whether the endpoint is back")
-            call = self._start(backend, context, ask, key, report)
+            call = self._start(backend, context, ask, key, report, gathered)
         answer = await call.wait()
         if isinstance(answer, Skip):
             return answer
         return self._trim(answer, context, ask, "network", report)
 
     def _start(
-        self, backend: Backend, context: CompletionContext, ask: Ask, key: Hashable, report: Report
+        self,
+        backend: Backend,
+        context: CompletionContext,
+        ask: Ask,
+        key: Hashable,
+        report: Report,
+        gathered: Gathered,
     ) -> Call:
         """Put a call on its way; the document's other one, if there is one, is closed."""
         uri = context.document.uri
@@ -192,8 +205,9 @@ class CompletionService:
             other.abandon(Reason.SUPERSEDED)
 
         async def work() -> RawCompletion | Skip:
-            question = Question(context, ask, self.settings, report, self._books, self.roots, self._pause)
-            question = replace(question, gathered=await self.related.gather(context, self.settings))
+            question = Question(
+                context, ask, self.settings, report, self._books, self.roots, self._pause, gathered=gathered
+            )
             try:
                 answer = await ask_model(backend, question, self._endpoint.tell)
             except BackendError as error:
