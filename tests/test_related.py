@@ -98,8 +98,9 @@ async def test_what_comes_late_serves_the_next_request(desk: Desk, searches: Sea
     await desk.clock.advance(0.01)
     assert await first == []
     searches.may_go_on.set()
-    await until(lambda: not desk.related._is_searching())
-    assert await desk.paths(PICTURE) == ["orders.py"]
+    async with asyncio.timeout(5):
+        while await desk.paths(PICTURE) != ["orders.py"]:
+            await asyncio.sleep(0.001)
     assert len(searches.queries) == 1
 
 
