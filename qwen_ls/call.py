@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AccessError, AnswerError, BackendError, DeadlineError, ModelError
@@ -25,6 +25,7 @@ from qwen_ls.core.types import (
     Usage,
 )
 from qwen_ls.images import load_image
+from qwen_ls.related import Gathered
 from qwen_ls.report import Level, Notice
 from qwen_ls.usage import Received
 
@@ -67,6 +68,8 @@ class Question:
     read_on: int = 0
     """How many lines are wanted beyond what is shown."""
     image: str | None = None
+    gathered: Gathered = field(default_factory=Gathered)
+    """Code from elsewhere, and what the document's prompts keep from one to the next."""
 
     async def seeing(self, target: Target) -> Question:
         """The question with the image at the cursor, where images are on and the model sees."""
@@ -79,14 +82,20 @@ class Question:
 
     def request(self, target: Target) -> CompletionRequest:
         """The request for a target: its strategy decides what the prompt looks like."""
+        tokens = max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS)
+        around = self.gathered.around(self.context, tokens)
         prompt = build_prompt(
             self.context,
             strategy=target.strategy,
             layout=target.layout,
             template=target.template,
-            tokens=max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS),
+            tokens=tokens,
             stop=target.stop,
+            around=around,
+            snippet_format=target.row.snippet_format,
         )
+        self.gathered.sent(prompt)
+        self.report.snippets(around.snippets)
         if self.image and target.sees:
             prompt = with_image(prompt, self.image)
         max_tokens = target.max_tokens(self.ask.max_tokens)

@@ -14,6 +14,7 @@ from qwen_ls.settings import camel, snake
 STRATEGIES = ("fim", "partial")
 WORDS = {
     "layout": ("psm", "spm"),
+    "snippet_format": ("repository", "comments"),
     "thinking": ("never", "hybrid", "only"),
     "native_path": ("text", "multimodal"),
 }

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from qwen_ls.core.types import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from qwen_ls.backend.plan import Target
-    from qwen_ls.core.types import Document, Skip, TriggerKind, Usage
+    from qwen_ls.core.types import Document, Skip, Snippet, TriggerKind, Usage
 
 
 class Level(enum.StrEnum):
@@ -87,6 +87,18 @@ class Report:
             "model": target.model,
             "strategy": target.strategy.value,
         }
+
+    def snippets(self, snippets: Iterable[Snippet]) -> None:
+        """The prompt shows these: where they are from, not what they say."""
+        self.facts["snippets"] = [
+            {
+                "path": one.path,
+                "source": one.source,
+                "score": round(one.score, 4),
+                "lines": one.text.count("\n"),
+            }
+            for one in snippets
+        ]
 
     def usage(self, usage: Usage | None) -> None:
         """The endpoint counted these tokens."""

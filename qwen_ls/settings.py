@@ -125,7 +125,8 @@ class Settings:
     models: Mapping[str, Mapping[str, Any]] = option(
         {},
         "Rows for models that qwen-ls does not know, or knows otherwise: an id to `strategies`, `layout`, "
-        "`thinking`, `contextTokens`, `maxOutputTokens`, `nativePath`, `vision`, `price`, `successor`.",
+        "`snippetFormat`, `thinking`, `contextTokens`, `maxOutputTokens`, `nativePath`, `vision`, `price`, "
+        "`successor`.",
     )
     strategy: str = option(
         "auto",
@@ -191,10 +192,22 @@ class Settings:
     )
     prompt_tokens: int = option(
         2048,
-        "The whole prompt's budget, in tokens; prefix and suffix share it.",
+        "The whole prompt's budget, in tokens; prefix, suffix and context share it.",
         project=True,
         minimum=128,
         maximum=32_768,
+    )
+    context: bool = option(
+        True,
+        "Whether a prompt shows code from elsewhere in the workspace: open documents, recent edits, and the "
+        "signatures of what the file imports.",
+    )
+    context_share: float = option(
+        0.25,
+        "The part of the prompt's budget that such code may have, beside what the file itself leaves.",
+        project=True,
+        minimum=0.05,
+        maximum=0.6,
     )
     trigger: str = option(
         "automatic",

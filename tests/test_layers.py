@@ -38,6 +38,14 @@ FORBIDDEN = {
     "entries.py": SHELL | LSP | {"httpx", "qwen_ls.backend"},
     "usage.py": SHELL | LSP | {"httpx"},
     "alarm.py": LSP | {"httpx", "time"},
+    "files.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "ignored.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.core"},
+    "search.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "related.py": LSP | {"httpx", "os", "pathlib", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "caller.py": LSP | {"httpx", "time"},
+    "screen.py": SHELL | LSP | {"httpx", "qwen_ls.backend"},
+    "flight.py": LSP | {"httpx", "time", "qwen_ls.backend"},
+    "flights.py": LSP | {"httpx", "time", "qwen_ls.backend"},
     "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},
@@ -80,6 +88,7 @@ def test_layers(path: Path) -> None:
         ("lsprotocol", {"lsp"}),
         ("prompt_toolkit", {"commands"}),
         ("sqlite3", {"ledger.py"}),
+        ("pathspec", {"ignored.py"}),
     ],
 )
 def test_a_library_lives_in_one_room(library: str, rooms: set[str]) -> None:

@@ -9,13 +9,14 @@ from qwen_ls.backend.base import ConfigurationError
 from qwen_ls.backend.models import HOSTED, NativePath, Thinking, find_model, with_users_rows
 from qwen_ls.backend.plan import resolve
 from qwen_ls.backend.prices import Money, cost
-from qwen_ls.core.types import Layout, Strategy, Usage
+from qwen_ls.core.types import Layout, SnippetFormat, Strategy, Usage
 from qwen_ls.settings import Settings
 from qwen_ls.validation import check
 
 FULL = {
     "strategies": ["partial", "fim"],
     "layout": "spm",
+    "snippetFormat": "repository",
     "thinking": "hybrid",
     "contextTokens": 65536,
     "maxOutputTokens": 4096,
@@ -41,6 +42,7 @@ def test_a_row_says_everything() -> None:
     row = find_model(rows, "my-model-latest")
     assert row.strategies == (Strategy.PARTIAL, Strategy.FIM)
     assert (row.layout, row.thinking) == (Layout.SUFFIX_FIRST, Thinking.HYBRID)
+    assert row.snippet_format is SnippetFormat.REPOSITORY
     assert (row.context_tokens, row.max_output_tokens, row.prompt_cap_tokens) == (65536, 4096, 512)
     assert (row.native_path, row.vision) == (NativePath.MULTIMODAL, True)
     assert (row.successor, row.leaving) == ("newer", "2027-01-01")
@@ -146,6 +148,11 @@ def test_what_is_wrong_is_named(models: object, words: list[str]) -> None:
 
 
 def test_the_words_are_those_of_the_types() -> None:
-    types = {"layout": Layout, "thinking": Thinking, "native_path": NativePath}
+    types = {
+        "layout": Layout,
+        "snippet_format": SnippetFormat,
+        "thinking": Thinking,
+        "native_path": NativePath,
+    }
     assert {name: tuple(kind) for name, kind in types.items()} == model_rows.WORDS
     assert tuple(Strategy) == model_rows.STRATEGIES

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.prices import Price, Tier
-from qwen_ls.core.types import Layout, Strategy
+from qwen_ls.core.types import Layout, SnippetFormat, Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +71,8 @@ class Model:
     strategies: tuple[Strategy, ...] = (_PARTIAL,)
     """What it can be asked by, the better first."""
     layout: Layout = Layout.PREFIX_SUFFIX_MIDDLE
+    snippet_format: SnippetFormat = SnippetFormat.COMMENTS
+    """How a FIM prompt with Qwen's tokens shows code from elsewhere."""
     thinking: Thinking = Thinking.NEVER
     context_tokens: int = 32_768
     max_output_tokens: int = 8192
@@ -103,6 +105,8 @@ _GENERAL = r"qwen(?:\d+(?:\.\d+)?)?-(?:max|plus|flash|turbo)"
 _SMALL = 131_072
 _LARGE = 1_000_000
 _MULTIMODAL = NativePath.MULTIMODAL
+# The coder models have learned it; whether DashScope lets its tokens through is not documented.
+_REPOSITORY = SnippetFormat.REPOSITORY
 
 
 def _beijing(*tiers: Tier | tuple[float, float], cached_share: float = 1.0) -> Mapping[str, Price]:
@@ -231,13 +235,18 @@ HOSTED: tuple[Model, ...] = (
 _SMALLEST = r".*qwen2\.5-coder-0\.5b.*"
 
 OPEN: tuple[Model, ...] = (
-    Model(family=_SMALLEST, strategies=(_FIM, _PARTIAL), layout=Layout.SUFFIX_FIRST),
+    Model(
+        family=_SMALLEST,
+        strategies=(_FIM, _PARTIAL),
+        layout=Layout.SUFFIX_FIRST,
+        snippet_format=_REPOSITORY,
+    ),
     Model(
         family=r"(?:qwq|qvq)(?:-.*)?|.*deepseek-r1.*|.*-thinking(?:-.*)?",
         strategies=(_FIM, _PARTIAL),
         thinking=Thinking.ONLY,
     ),
-    Model(family=r".*coder.*", strategies=(_FIM, _PARTIAL)),
+    Model(family=r".*coder.*", strategies=(_FIM, _PARTIAL), snippet_format=_REPOSITORY),
     Model(family=r"qwen3-.*-instruct.*", strategies=(_FIM, _PARTIAL)),
     Model(family=r"qwen3.*", strategies=(_FIM, _PARTIAL), thinking=Thinking.HYBRID),
     Model(family=r".*", strategies=(_FIM, _PARTIAL)),
@@ -251,6 +260,7 @@ LOCAL: tuple[Model, ...] = (
         family=r".*",
         strategies=(_FIM, _PARTIAL),
         layout=Layout.SUFFIX_FIRST,
+        snippet_format=_REPOSITORY,
         context_tokens=4096,
         max_output_tokens=256,
         prompt_cap_tokens=300,
@@ -288,11 +298,19 @@ def with_users_rows(rows: tuple[Model, ...], table: Mapping[str, Mapping[str, An
     return (*(_users_row(find_model(rows, name), name, fields) for name, fields in by_length), *rows)
 
 
+_KINDS = (
+    ("layout", Layout),
+    ("snippet_format", SnippetFormat),
+    ("thinking", Thinking),
+    ("native_path", NativePath),
+)
+
+
 def _users_row(known: Model, name: str, fields: Mapping[str, Any]) -> Model:
     values: dict[str, Any] = {"family": re.escape(bare(name)), "retired": "", "leaving": "", **fields}
     if "strategies" in values:
         values["strategies"] = tuple(Strategy(word) for word in values["strategies"])
-    for field_name, kind in (("layout", Layout), ("thinking", Thinking), ("native_path", NativePath)):
+    for field_name, kind in _KINDS:
         if field_name in values:
             values[field_name] = kind(values[field_name])
     if price := values.pop("price", None):

@@ -10,6 +10,8 @@ import re
 FIM_PREFIX = "<|fim_prefix|>"
 FIM_SUFFIX = "<|fim_suffix|>"
 FIM_MIDDLE = "<|fim_middle|>"
+REPO_NAME = "<|repo_name|>"
+FILE_SEP = "<|file_sep|>"
 
 NAMES = (
     "endoftext",

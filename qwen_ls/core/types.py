@@ -32,6 +32,15 @@ class Layout(enum.StrEnum):
     """`<|fim_prefix|><|fim_suffix|>S<|fim_middle|>P`: what is typed stands at the prompt's end."""
 
 
+class SnippetFormat(enum.StrEnum):
+    """How a fill-in-the-middle prompt shows code from elsewhere; a property of the model's row."""
+
+    REPOSITORY = "repository"
+    """Qwen2.5-Coder's own: `<|repo_name|>`, then each file after `<|file_sep|>` and its path."""
+    COMMENTS = "comments"
+    """Comments above the prefix: any model reads them."""
+
+
 class Reason(enum.StrEnum):
     """Why there is no completion. The values are what `explain` and the CLI print."""
 
@@ -99,6 +108,34 @@ class CompletionContext:
     """The current line right of the cursor, without its line end."""
     eol: str
     """The document's line end: the first one found in the window, else LF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Code from elsewhere in the workspace that may help with what is being written."""
+
+    path: str
+    """As the model reads it: relative to the workspace, with forward slashes."""
+    text: str
+    source: str
+    """Which retriever has found it: `open`, `edit` or `import`."""
+    score: float = 0.0
+    lines: range = range(0)
+    """The document's lines that it shows, from 0; empty where it is an extract."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a prompt takes from beside its own document, and what it keeps of the prompt before it."""
+
+    repo: str = ""
+    """The workspace's name."""
+    path: str = ""
+    """The document's own path in it."""
+    snippets: tuple[Snippet, ...] = ()
+    """In the order in which they were first used."""
+    last_suffix: str = ""
+    """The suffix as the document's last prompt had it."""
 
 
 @dataclass(frozen=True, slots=True)

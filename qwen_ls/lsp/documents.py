@@ -6,16 +6,18 @@ snapshot walks out from the cursor until its window is full: neither costs more 
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_ls.core import types as core
 from qwen_ls.core.budget import LINE_STEP_CHARS
+from qwen_ls.core.retrieval.edits import Edit, with_edit
 from qwen_ls.lsp import text as lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 BLOCKS_LINES = (128, 16, 4, 1)
@@ -64,6 +66,10 @@ class OpenDocument:
     version: int | None
     lines: list[str]
     changed_at_s: float
+    revision: int = 0
+    """Another one after every change, in all documents: a greater one is newer."""
+    edits: tuple[Edit, ...] = ()
+    """Where it was changed since it was opened, the newest first."""
     anchor: Anchor | None = None
 
     @property
@@ -96,7 +102,7 @@ class OpenDocument:
         """Make one change."""
         if change.range is None:
             self.lines = lines_of.split_lines(change.text)
-            self.anchor = None
+            self.anchor, self.edits = None, ()
             return
         low, high = sorted(change.range)
         first, start, _ = self.place(low, encoding)
@@ -108,6 +114,7 @@ class OpenDocument:
             is_here = anchor is not None and anchor.line is self.lines[first]
             self.anchor = anchor._replace(line=merged) if anchor is not None and is_here else None
             self.lines[first] = merged
+            self.edits = with_edit(self.edits, first, 1, 1, self.revision)
             return
         self.anchor = None
         self._splice(first, last, merged)
@@ -122,6 +129,7 @@ class OpenDocument:
         if last < len(self.lines) - 1:
             fresh.pop()  # `merged` ends with the line end of `last`: what stands after it is the next line.
         self.lines[first : last + 1] = fresh
+        self.edits = with_edit(self.edits, first, last + 1 - first, len(fresh), self.revision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,7 @@ class DocumentStore:
         self.encoding = lines_of.UTF16
         self._clock = clock
         self._documents: dict[str, OpenDocument] = {}
+        self._revisions = itertools.count(1)
 
     def __contains__(self, uri: str) -> bool:
         return uri in self._documents
@@ -189,10 +198,14 @@ class DocumentStore:
         """The open document of that name, if there is one."""
         return self._documents.get(uri)
 
+    def open_documents(self) -> Iterable[OpenDocument]:
+        """All open documents, as they are now."""
+        return self._documents.values()
+
     def open(self, uri: str, *, language_id: str, version: int | None, text: str) -> None:
         """Take a document, or take it anew."""
         self._documents[uri] = OpenDocument(
-            uri, language_id, version, lines_of.split_lines(text), self._clock()
+            uri, language_id, version, lines_of.split_lines(text), self._clock(), next(self._revisions)
         )
 
     def change(self, uri: str, *, version: int | None, changes: list[Change]) -> bool:
@@ -200,6 +213,7 @@ class DocumentStore:
         document = self._documents.get(uri)
         if document is None:
             return False
+        document.revision = next(self._revisions)
         for change in changes:
             document.apply(change, self.encoding)
         document.version = version

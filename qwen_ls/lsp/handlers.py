@@ -258,4 +258,4 @@ def did_change_workspace_folders(server: QwenLanguageServer, params: Any) -> Non
         )
 
     server.configuration.change_roots(uris("added"), uris("removed"))
-    server.service.roots = server.configuration.roots
+    server.service.look_at(server.documents, server.configuration.roots)

@@ -109,7 +109,7 @@ class QwenLanguageServer(LanguageServer):
         if self._service is None:
             settings = self.configuration.read(self.herald)
             self._service = self._make_service(settings, self.herald.notice, self.herald.status)
-            self._service.roots = self.configuration.roots
+            self._service.look_at(self.documents, self.configuration.roots)
         return self._service
 
     # The life of a session

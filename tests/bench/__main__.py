@@ -2,7 +2,8 @@
 
 All variants of a row are measured in turn, in one run: read the ratios, not the milliseconds. `--json FILE`
 writes the figures; `--quick` makes a run of a minute. `python -m tests.bench replay` is another bench: what a
-typist gets, and what it costs, beside a naive server (`tests.bench.replay`).
+typist gets, and what it costs, beside a naive server (`tests.bench.replay`); `prefix` says how much of each
+prompt repeats the one before it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bench import replay
+from tests.bench import prefix, replay
 from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import Behaviour, FakeDashScope
 from tests.fake_dashscope.record import Recorded
@@ -246,7 +247,7 @@ def show(rows: Rows) -> None:
 def main() -> int:
     """Run every part."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=["server", "replay"], default="server")
+    parser.add_argument("part", nargs="?", choices=["server", "replay", "prefix"], default="server")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--seed", type=int, default=0, help="of the replay's typist and endpoint")
@@ -257,6 +258,9 @@ def main() -> int:
         figures: Any = replay.main(
             quick=arguments.quick, seed=arguments.seed, real=arguments.real, client=arguments.client
         )
+    elif arguments.part == "prefix":
+        figures = prefix.run()
+        show(figures)
     else:
         figures = server(quick=arguments.quick)
     if arguments.json:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from qwen_ls.core import budget, tokens
 from qwen_ls.core.prompt import build_prompt
-from qwen_ls.core.types import Layout, Strategy
+from qwen_ls.core.templates import template_named
+from qwen_ls.core.types import Layout, Prompt, Snippet, SnippetFormat, Strategy, Surroundings
 from tests.marked import context
 
 PSM, SPM = Layout.PREFIX_SUFFIX_MIDDLE, Layout.SUFFIX_FIRST
@@ -161,3 +162,106 @@ def test_the_file_s_name_cannot_break_the_prompt(strategy: Strategy) -> None:
     prompt = build_prompt(place, strategy=strategy)
     inner = prompt.prefix + prompt.suffix + (prompt.text if strategy is Strategy.PARTIAL else "")
     assert not tokens.SPECIAL.search(inner)
+
+
+# --- with code from elsewhere -------------------------------------------------------------------------------
+
+ORDERS = Snippet("shop/orders.py", "def total(order):\n    return 1\n", "open", lines=range(2))
+UTILS = Snippet("shop/rates.py", "RATE = 2", "import")
+AROUND = Surroundings("shop", "shop/a.py", (ORDERS, UTILS))
+REPOSITORY, COMMENTS = SnippetFormat.REPOSITORY, SnippetFormat.COMMENTS
+FILES = (
+    "<|repo_name|>shop\n<|file_sep|>shop/orders.py\ndef total(order):\n    return 1\n"
+    "<|file_sep|>shop/rates.py\nRATE = 2\n<|file_sep|>shop/a.py\n"
+)
+REMARKS = "# shop/orders.py\n# def total(order):\n#     return 1\n# shop/rates.py\n# RATE = 2\n\n"
+
+
+@pytest.mark.parametrize(
+    ("layout", "snippet_format", "text"),
+    [
+        pytest.param(
+            PSM, REPOSITORY, FILES + "<|fim_prefix|>a = <|fim_suffix|>\nb<|fim_middle|>", id="psm, repository"
+        ),
+        pytest.param(
+            PSM, COMMENTS, f"<|fim_prefix|>{REMARKS}a = <|fim_suffix|>\nb<|fim_middle|>", id="psm, comments"
+        ),
+        pytest.param(
+            SPM, REPOSITORY, FILES + "<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>a = ", id="spm, repository"
+        ),
+        pytest.param(
+            SPM, COMMENTS, f"<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>{REMARKS}a = ", id="spm, comments"
+        ),
+    ],
+)
+def test_fim_with_snippets(layout: Layout, snippet_format: SnippetFormat, text: str) -> None:
+    assert with_snippets("a = █\nb", layout=layout, snippet_format=snippet_format).text == text
+
+
+def with_snippets(picture: str, around: Surroundings = AROUND, **more: object) -> Prompt:
+    """The prompt at a place, with some snippets."""
+    language = more.pop("language", "python")
+    more = {"strategy": Strategy.FIM, "around": around} | more
+    return build_prompt(context(picture, language=language), **more)
+
+
+def test_without_snippets_a_prompt_is_as_documented() -> None:
+    prompt = with_snippets("a = █\nb", Surroundings("shop", "a.py"), snippet_format=REPOSITORY)
+    assert prompt.text == "<|fim_prefix|>a = <|fim_suffix|>\nb<|fim_middle|>"
+
+
+@pytest.mark.parametrize("family", ["starcoder", "codestral", "deepseek"])
+def test_other_families_have_comments(family: str) -> None:
+    template = template_named(family)
+    prompt = with_snippets("a = █\nb", template=template, snippet_format=REPOSITORY)
+    assert REMARKS + "a = " in prompt.text
+    assert "<|file_sep|>" not in prompt.text
+
+
+def test_a_server_that_lays_the_prompt_out_has_comments_in_the_prefix() -> None:
+    prompt = with_snippets("a = █\nb", template=None)
+    assert prompt.text == prompt.prefix == REMARKS + "a = "
+    assert prompt.suffix == "\nb"
+
+
+def test_partial_mode_has_snippets_in_the_user_s_message_before_the_suffix() -> None:
+    prompt = with_snippets("a = █\nlast_line", strategy=Strategy.PARTIAL)
+    assert prompt.prefix == "a = "
+    text = prompt.text
+    assert "--- shop/orders.py\ndef total(order):" in text
+    assert text.index("def total") < text.index("RATE") < text.index("last_line")
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("python", "# "), ("rust", "// "), ("sql", "-- "), ("html", "<!-- ")],
+)
+def test_comments_are_those_of_the_language(language: str, line: str) -> None:
+    snippet = Snippet("x", "one\u2028two -->\r\nthree", "open")
+    prompt = with_snippets("a█", Surroundings(snippets=(snippet,)), language=language, strategy=Strategy.FIM)
+    remarks = prompt.prefix.removesuffix("a").splitlines()[:-1]
+    assert len(remarks) == 4
+    assert all(remark.startswith(line) for remark in remarks)
+    assert language != "html" or all(remark.count("-->") == 1 for remark in remarks)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("snippet_format", list(SnippetFormat))
+def test_special_tokens_of_snippets_are_defused(strategy: Strategy, snippet_format: SnippetFormat) -> None:
+    token = "<|fim_middle|>"
+    around = Surroundings(token, token, (Snippet(token, f"x = '{token}'\n", "open"),))
+    plain = with_snippets("a = █\nb", snippet_format=snippet_format, strategy=strategy)
+    prompt = with_snippets("a = █\nb", around, snippet_format=snippet_format, strategy=strategy)
+    assert prompt.text.count(token) == plain.text.count(token)
+    assert "<\u200b|fim_middle|>" in prompt.text
+
+
+def test_snippets_take_their_room_from_the_code_and_the_current_line_stays() -> None:
+    above = "".join(f"line number {n} of the file\n" for n in range(900))
+    snippet = Snippet("b.py", "".join(f"value_{n} = {n}\n" for n in range(100)), "open")
+    picture = f"{above}    current = [{'1, ' * 50}█\n{above}"
+    alone = with_snippets(picture, Surroundings())
+    beside = with_snippets(picture, Surroundings(snippets=(snippet,)), snippet_format=REPOSITORY)
+    assert len(beside.prefix + beside.suffix) < len(alone.prefix + alone.suffix)
+    assert beside.prefix.endswith("    current = [" + "1, " * 50)
+    assert budget.estimate_tokens(beside.text) < 2048

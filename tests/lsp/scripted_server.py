@@ -31,6 +31,9 @@ class ScriptedService:
     calls: list[Any] = field(default_factory=list)
     answer: Completion | Skip | None = None
 
+    def look_at(self, workspace: Any, roots: Any) -> None:
+        pass
+
     async def complete(
         self,
         document: Document,

@@ -292,3 +292,47 @@ def test_typing_in_a_huge_line_does_not_move_the_window_s_beginning() -> None:
         for n in range(50)
     ]
     assert len({snapshot.document.text[:20] for snapshot in texts if snapshot}) == 1
+
+
+def edited(text: str, *changes: Change) -> list[tuple[int, int]]:
+    """The ranges of lines that the document remembers as edited."""
+    documents = store(text)
+    for version, change in enumerate(changes):
+        documents.change(URI, version=version, changes=[change])
+    document = documents.get(URI)
+    assert document is not None
+    return [(edit.start, edit.stop) for edit in document.edits]
+
+
+def at(line: int, column: int, text: str, *, until: tuple[int, int] | None = None) -> Change:
+    return Change(Range(Position(line, column), Position(*(until or (line, column)))), text)
+
+
+LINES = "word\n" * 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "ranges"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param([at(9, 4, "s")], [(9, 10)], id="typed"),
+        pytest.param([at(9, 4, "s"), at(9, 5, "!")], [(9, 10)], id="typed on"),
+        pytest.param([at(9, 4, "\n")], [(9, 11)], id="a new line"),
+        pytest.param([at(9, 0, "", until=(12, 0))], [(9, 10)], id="lines deleted"),
+        pytest.param([at(40, 0, "x"), at(9, 0, "\n\n")], [(9, 12), (42, 43)], id="far apart, moved"),
+        pytest.param([at(9, 0, "x"), Change(None, LINES)], [], id="all replaced"),
+    ],
+)
+def test_edits_are_remembered(changes: list[Change], ranges: list[tuple[int, int]]) -> None:
+    assert edited(LINES, *changes) == ranges
+
+
+def test_a_change_makes_a_document_the_newest() -> None:
+    documents = DocumentStore()
+    for uri in ("file:///a", "file:///b"):
+        documents.open(uri, language_id="", version=None, text="x")
+    newest = []
+    for uri in ("file:///a", "file:///b", "file:///a"):
+        documents.change(uri, version=None, changes=[Change(None, "y")])
+        newest.append(max(documents.open_documents(), key=lambda document: document.revision).uri)
+    assert newest == ["file:///a", "file:///b", "file:///a"]

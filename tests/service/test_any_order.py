@@ -160,7 +160,7 @@ async def play(seed: int) -> tuple[list[str], Counter[str]]:
     await stage.service.warm()
     for what, how in operations(seed):
         await scene.do(what, how)
-        assert sum(flight.is_open for flight in stage.service._flights.of(URI)) <= 2
+        assert sum(flight.is_open for flight in stage.service._caller.flights.of(URI)) <= 2
     await stage.clock.advance(60)
     await asyncio.wait_for(asyncio.gather(*(task for *_, task in scene.asked), return_exceptions=True), 5)
     wrong, sources = [], Counter[str]()
