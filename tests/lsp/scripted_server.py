@@ -31,8 +31,9 @@ class ScriptedService:
     calls: list[Any] = field(default_factory=list)
     answer: Completion | Skip | None = None
 
-    def look_at(self, workspace: Any, roots: Any) -> None:
-        pass
+    def look_at(self, workspace: object, roots: Any) -> None:
+        self.roots = roots
+
 
     async def complete(
         self,
