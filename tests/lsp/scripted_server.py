@@ -34,7 +34,6 @@ class ScriptedService:
     def look_at(self, workspace: object, roots: Any) -> None:
         self.roots = roots
 
-
     async def complete(
         self,
         document: Document,
