@@ -18,7 +18,7 @@ INSTALL = $(if $(WHEEL),$(PIP) install "$(abspath $(WHEEL))[$(1)]" && \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help try test lint format types bench wheel check clean
+.PHONY: help try test gateway lint format types bench wheel check clean
 
 help: ## this list
 	@echo "qwen-ls: Qwen's code completions as ghost text in every editor that speaks LSP"
@@ -33,6 +33,9 @@ try: $(VENV)/.ready-try ## see it complete code: sets everything up, then opens 
 test: $(VENV)/.ready-dev ## run the tests
 	@echo "qwen-ls: running the tests$(if $(WHEEL), on $(WHEEL))" >&2
 	@$(if $(WHEEL),sh .ci/without-sources $(BIN)/python $(ARGS),$(BIN)/python -m pytest $(ARGS))
+
+gateway: $(VENV)/.ready-dev ## test a fleet: a real LiteLLM proxy before two real engines (installs 740 MB)
+	@$(MAKE) --no-print-directory test ARGS="-m gateway tests/gateway $(ARGS)"
 
 lint: $(VENV)/.ready-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -13,25 +13,27 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from qwen_ls.backend.base import LimitError
-from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.limits import Limits, Refusal, Want
-from qwen_ls.core.types import Reason, Skip, Strategy, Usage
+from qwen_ls.core.types import Reason, Skip, Usage
+from qwen_ls.entries import Account, Amounts, Entry
 from qwen_ls.report import Level, Notice, clock_time
 from qwen_ls.settings import camel
+from qwen_ls.usage import prompt_tokens, used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qwen_ls.backend.plan import Target
-    from qwen_ls.core.types import CompletionRequest, Prompt
-    from qwen_ls.ledger import Account, Entry, Ledger
+    from qwen_ls.core.types import CompletionRequest
+    from qwen_ls.ledger import Ledger
     from qwen_ls.settings import Settings
+    from qwen_ls.usage import Received
 
     Price = Callable[[Target, Usage], tuple[float, str] | None]
     """What a call costs and in which currency; None where the price is not known."""
@@ -72,20 +74,9 @@ class Ticket:
     target: Target
     prompt_tokens: int
     """Estimated."""
-    ledger: Ledger | None = None
-    """Which one holds the reservation."""
     reservation: int | None = None
-
-
-@dataclass(slots=True)
-class Received:
-    """What has come of a call's answer, however it ended."""
-
-    text: str = ""
-    usage: Usage | None = None
-    finish_reason: str | None = None
-    refused: bool = False
-    """The endpoint did no work: it refused, failed, or could not be reached."""
+    is_shared: bool = False
+    """Whether the shared ledger holds the reservation, and not one of our own."""
 
 
 class Books:
@@ -110,7 +101,7 @@ class Books:
     ) -> None:
         self._file, self._price, self._notify, self._wall = file, price, notify, wall
         self._limits = Limits.of(settings.limits)
-        self._pending: list[Callable[[Ledger], Entry]] = []
+        self._pending: list[Entry] = []
         self._flush: asyncio.TimerHandle | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._is_closed = False
@@ -118,7 +109,7 @@ class Books:
         self._shared: Ledger | None = None
         self._where = ""
         self._memory: Ledger | None = None
-        self._left_alone_until_s = 0.0
+        self._lost_at_s = -float("inf")
         self._told: set[str] = set()
         self._refused: tuple[float, float, str] | None = None
 
@@ -126,13 +117,15 @@ class Books:
 
     def pause(self) -> Skip | None:
         """Why no call is made now: a limit that was reached, until it ends."""
+        return Skip(Reason.LIMITED, self._refused[2]) if self._refused and self.pause_s() else None
+
+    def pause_s(self) -> float:
+        """Seconds until a limit that was reached ends; 0 where none is."""
         if self._refused is None:
-            return None
-        since_s, until_s, why = self._refused
-        if since_s <= self._wall() < until_s:  # a clock that was set back lifts it
-            return Skip(Reason.LIMITED, why)
-        self._refused = None
-        return None
+            return 0.0
+        since_s, until_s, _ = self._refused
+        now_s = self._wall()
+        return until_s - now_s if since_s <= now_s < until_s else 0.0  # a clock that was set back lifts it
 
     async def admit(self, target: Target, request: CompletionRequest) -> Ticket:
         """Reserve what a call may cost at most.
@@ -140,7 +133,7 @@ class Books:
         Raises:
             LimitError: a limit is reached; no call may be made.
         """
-        tokens = _prompt_tokens(request.prompt)
+        tokens = prompt_tokens(target, request.prompt)
         if not self._limits or not target.provider.metered:
             return Ticket(target, tokens)
         money, currency = self._cost(target, Usage(tokens, request.max_tokens))
@@ -152,50 +145,45 @@ class Books:
         limits, want = self._limits, Want(tokens + request.max_tokens, money)
         now_s = self._wall()
 
-        def reserve(ledger: Ledger) -> tuple[Ledger, int | Refusal]:
+        def reserve(ledger: Ledger) -> Ticket | Refusal:
             self._book_pending(ledger)
             account = _account(target)
-            return ledger, ledger.reserve(limits, account, want, currency, now_s, output=request.max_tokens)
+            number = ledger.reserve(limits, account, want, currency, now_s, output=request.max_tokens)
+            return number if isinstance(number, Refusal) else Ticket(target, tokens, number, ledger.is_shared)
 
-        ledger, answer = await self._reserved(reserve)
+        answer = await self._reserved(reserve)
         if isinstance(answer, Refusal):
             raise self._limit_error(answer, want, currency)
-        return Ticket(target, tokens, ledger, answer)
+        return answer
+
+    def give_back(self, ticket: Ticket) -> None:
+        """Release what was put aside for a call that is not made after all."""
+        if (number := ticket.reservation) is not None:
+            with contextlib.suppress(RuntimeError):  # closed meanwhile; it will be counted as estimated
+                self._in_thread(lambda: self._with_ledger(lambda ledger: ledger.release(number)))
 
     def settle(self, ticket: Ticket, received: Received) -> None:
         """Book a call that has ended."""
-        usage, is_estimated = _usage(ticket, received)
+        found = used(ticket.prompt_tokens, received)
+        usage, is_estimated = found.usage, found.is_estimated
         money, currency = self._cost(ticket.target, usage)
-        at_s = self._wall()
-
-        def entry(ledger: Ledger) -> Entry:
-            from qwen_ls.ledger import Amounts, Entry
-
-            amounts = Amounts(
-                calls=1,
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cached_tokens=usage.cached_tokens,
-                estimated_tokens=is_estimated * (usage.prompt_tokens + usage.completion_tokens),
-                money=money,
-                estimated_money=is_estimated * money,
-            )
-            held = ticket.reservation if ticket.ledger is ledger else None
-            return Entry(at_s, _account(ticket.target), amounts, currency, held)
-
-        self._note(entry)
+        amounts = Amounts(
+            calls=1,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            estimated_tokens=is_estimated * (usage.prompt_tokens + usage.completion_tokens),
+            money=money,
+            estimated_money=is_estimated * money,
+            counted_prompt_tokens=found.counted_prompt_tokens,
+        )
+        account = _account(ticket.target)
+        self._note(Entry(self._wall(), account, amounts, currency, ticket.reservation, ticket.is_shared))
 
     def count(self, what: str, target: Target | None) -> None:
         """Book one of `requests`, `shown`, `accepted`."""
-        at_s = self._wall()
-
-        def entry(_: Ledger) -> Entry:
-            from qwen_ls.ledger import Account, Amounts, Entry
-
-            account = _account(target) if target else Account()
-            return Entry(at_s, account, Amounts(**{what: 1}))
-
-        self._note(entry)
+        account = _account(target) if target else Account()
+        self._note(Entry(self._wall(), account, Amounts(**{what: 1})))
 
     # --- settings and life ----------------------------------------------------------------------------------
 
@@ -221,8 +209,8 @@ class Books:
 
     # --- in the event loop ----------------------------------------------------------------------------------
 
-    def _note(self, entry: Callable[[Ledger], Entry]) -> None:
-        """Queue an entry; it is made and written in the thread."""
+    def _note(self, entry: Entry) -> None:
+        """Queue an entry; it is written in the thread."""
         if self._is_closed or (self._file is None and not self._limits):
             return  # nobody would ever read it
         self._pending.append(entry)
@@ -240,34 +228,38 @@ class Books:
         self._loop = asyncio.get_running_loop()
         return self._loop.run_in_executor(self._thread, work)
 
-    async def _reserved(
-        self, reserve: Callable[[Ledger], tuple[Ledger, int | Refusal]]
-    ) -> tuple[Ledger, int | Refusal]:
+    async def _reserved(self, reserve: Callable[[Ledger], Ticket | Refusal]) -> Ticket | Refusal:
         """Reserve in the thread; what was reserved for a call that nobody wants any more is given back."""
         reserving = self._in_thread(lambda: self._with_ledger(reserve))
         try:
             return await asyncio.shield(reserving)
         except asyncio.CancelledError:
-            reserving.add_done_callback(self._give_back)
+            reserving.add_done_callback(self._unwanted)
             raise
 
-    def _give_back(self, reserving: asyncio.Future[tuple[Ledger, int | Refusal]]) -> None:
-        if reserving.cancelled() or reserving.exception():
-            return
-        ledger, answer = reserving.result()
-        if isinstance(answer, int) and self._thread:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile; it will be counted as estimated
-                self._thread.submit(_release, ledger, answer)
+    def _unwanted(self, reserving: asyncio.Future[Ticket | Refusal]) -> None:
+        if not reserving.cancelled() and not reserving.exception():
+            answer = reserving.result()
+            if isinstance(answer, Ticket):
+                self.give_back(answer)
 
     def _limit_error(self, refusal: Refusal, want: Want, currency: str) -> LimitError:
-        name = f"limits.{camel(refusal.limit)}"
-        unit = f"{currency} a day" if refusal.limit == "money_per_day" else _NAMES[refusal.limit]
-        allowed = f"{refusal.allowed:,.10g} {unit}"
+        name, is_money = f"limits.{camel(refusal.limit)}", refusal.limit == "money_per_day"
+        allowed = f"{refusal.allowed:,.10g} {f'{currency} a day' if is_money else _NAMES[refusal.limit]}"
         cause = f"limit {refusal.limit}"
         if refusal.until_s is None:
-            message = f"One call may need {want.tokens:,} tokens, and {name} allows {allowed}"
-            return LimitError(message, remedy="Raise it, or lower promptTokens or maxTokens.", cause=cause)
+            if not refusal.allowed:
+                return LimitError(
+                    f"No call is allowed: {name} is 0", remedy="Raise it.", cause=f"{cause}, none"
+                )
+            needs = f"cost {want.money:.4g} {currency}" if is_money else f"need {want.tokens:,} tokens"
+            message = f"One call may {needs}, and {name} allows {allowed}"
+            remedy = "Raise it, or lower promptTokens or maxTokens."
+            return LimitError(message, remedy=remedy, cause=f"{cause}, one call")
         now_s = self._wall()
+        if refusal.until_s <= now_s:
+            message = f"Calls on their way have the rest of {allowed} ({name}) put aside"
+            return LimitError(message, remedy="Raise it for more of them at once.", cause=f"{cause}, at once")
         until = clock_time(refusal.until_s, now_s)
         self._refused = (now_s, refusal.until_s, f"until {until}: {name} ({allowed}) is reached")
         message = f"The limit of {allowed} ({name}) is reached"
@@ -285,16 +277,19 @@ class Books:
     # --- in the ledger's thread -----------------------------------------------------------------------------
 
     def _book_pending(self, ledger: Ledger) -> None:
-        """Write the queue down; what was not written stays queued."""
-        n_entries = len(self._pending)
-        ledger.book([entry(ledger) for entry in self._pending[:n_entries]])
-        del self._pending[:n_entries]
+        """Write the queue down, but for what only the shared ledger can settle; what fails stays queued."""
+        entries = list(self._pending)
+        ledger.book([entry for entry in entries if ledger.is_shared or not entry.is_shared])
+        self._pending[: len(entries)] = [
+            entry for entry in entries if entry.is_shared and not ledger.is_shared
+        ]
 
     def _with_ledger(self, work: Callable[[Ledger], T]) -> T:
         """Do it with the shared ledger, or, where that cannot be used, with one of our own."""
         from qwen_ls.ledger import Ledger, LedgerError
 
-        if self._file is not None and self._wall() >= self._left_alone_until_s:
+        # A clock that was set back does not make it longer.
+        if self._file is not None and not 0 <= self._wall() - self._lost_at_s < RETRY_S:
             try:
                 return work(self._open())
             except LedgerError as error:
@@ -315,14 +310,14 @@ class Books:
             self._where = str(file)
             self._shared = Ledger(file)
         if self._memory is not None:
-            self._shared.carry_over(self._memory.rows())
+            self._shared.carry_over(self._memory)
             self._memory.close()
             self._memory = None
         return self._shared
 
     def _lose(self, why: str) -> None:
         """Leave the shared ledger alone for a while; say so once, aloud where it matters."""
-        self._left_alone_until_s = self._wall() + RETRY_S
+        self._lost_at_s = self._wall()
         if self._shared is not None:
             self._shared.close()
             self._shared = None
@@ -335,6 +330,7 @@ class Books:
             logger.warning("the ledger cannot be used: %s", why)
 
     def _close(self) -> None:
+        self._lost_at_s = -float("inf")  # what only this process knows would be lost: try once more
         self._with_ledger(self._book_pending)
         for ledger in (self._shared, self._memory):
             if ledger is not None:
@@ -342,35 +338,6 @@ class Books:
         self._shared = self._memory = None
 
 
-def _release(ledger: Ledger, reservation: int) -> None:
-    with contextlib.suppress(Exception):  # it will be counted as estimated
-        ledger.release(reservation)
-
-
 def _account(target: Target) -> Account:
-    from qwen_ls.ledger import Account
-
-    return Account(target.provider.name, target.model, target.provider.metered)
-
-
-def _prompt_tokens(prompt: Prompt) -> int:
-    """About how many tokens the endpoint will read."""
-    text = prompt.text if prompt.strategy is Strategy.FIM else prompt.text + prompt.prefix
-    return round(estimate_tokens(text))
-
-
-def _usage(ticket: Ticket, received: Received) -> tuple[Usage, bool]:
-    """What a call has used, and whether that is estimated.
-
-    The endpoint's own count is for the whole answer: it stands when the answer was read to its end. Of an
-    answer that was cut, what came is known, and the prompt was read.
-    """
-    counted = received.usage
-    if counted and received.finish_reason:
-        return counted, False
-    if received.refused and not received.text:
-        return Usage(), False
-    written = round(estimate_tokens(received.text))
-    if counted:
-        return replace(counted, completion_tokens=max(written, counted.completion_tokens)), True
-    return Usage(ticket.prompt_tokens, written), True
+    model = target.model.encode(errors="replace").decode()  # half a surrogate pair is no text for a file
+    return Account(target.provider.name, model, target.provider.metered)

@@ -1,4 +1,4 @@
-"""One call to the endpoint: from a context to the model's cleaned answer, and who waits for it."""
+"""One call to the endpoint: from a context to the model's cleaned answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AccessError, AnswerError, BackendError, DeadlineError, ModelError
-from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
+from qwen_ls.core.postprocess.limit import is_broken_off, is_enough
 from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.text import current_line_before
@@ -21,7 +20,6 @@ from qwen_ls.core.types import (
     CompletionRequest,
     Prompt,
     RawCompletion,
-    Reason,
     Skip,
     Strategy,
     Usage,
@@ -29,9 +27,10 @@ from qwen_ls.core.types import (
 from qwen_ls.images import load_image
 from qwen_ls.related import Gathered
 from qwen_ls.report import Level, Notice
+from qwen_ls.usage import Received
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Hashable
+    from collections.abc import Callable
     from pathlib import Path
 
     from qwen_ls.backend.base import Backend
@@ -44,65 +43,6 @@ if TYPE_CHECKING:
 LEAST_PROMPT_TOKENS = 64
 CONTINUATIONS = 2
 """How often an answer that the token limit has cut is continued, at most."""
-
-
-class Call:
-    """A call on its way. It lives while somebody waits for it."""
-
-    def __init__(
-        self, key: Hashable, work: Coroutine[None, None, RawCompletion | Skip], on_end: Callable[[], None]
-    ) -> None:
-        """Start the work.
-
-        Args:
-            key: the question; a request with the same one joins.
-            work: makes the call.
-            on_end: called when the call has ended, however it did.
-        """
-        self.key = key
-        self._waiters = 0
-        self._abandoned: Skip | None = None
-        self._task = asyncio.create_task(work)
-
-        def ended(task: asyncio.Task[RawCompletion | Skip]) -> None:
-            if not task.cancelled():
-                task.exception()  # it has been seen, also if nobody waits for it any more
-            on_end()
-
-        self._task.add_done_callback(ended)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a request may join."""
-        return self._abandoned is None
-
-    async def wait(self) -> RawCompletion | Skip:
-        """The answer, or why there is none.
-
-        Raises:
-            asyncio.CancelledError: the waiter was cancelled; if it was the last one, the call is closed.
-        """
-        self._waiters += 1
-        try:
-            await asyncio.wait({self._task})
-        finally:
-            self._waiters -= 1
-            # On the loop's next turn: a request that supersedes this one with the same question joins first.
-            asyncio.get_running_loop().call_soon(self._close_if_unwanted)
-        return self._abandoned or self._task.result()
-
-    def abandon(self, reason: Reason = Reason.ABANDONED) -> None:
-        """Close the connection, without waiting until it is closed."""
-        self._abandoned = self._abandoned or Skip(reason)
-        self._task.cancel()
-
-    def _close_if_unwanted(self) -> None:
-        if not self._waiters and not self._task.done():
-            self.abandon()
-
-    async def closed(self) -> None:
-        """Wait until the connection is closed."""
-        await asyncio.wait({self._task})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +59,14 @@ class Question:
     """Grant each call, and hear what it used."""
     roots: tuple[Path, ...] = ()
     """The workspace's folders: an image may come from there."""
-    paused: Callable[[], object] = lambda: None
-    """Whether calls have to wait: then no second one is made."""
+    paused: Callable[[], Skip | None] = lambda: None
+    """Whether calls have to wait: then none is made."""
+    heed: Callable[[BackendError], None] = lambda _: None
+    """Hears of a failure that leaves the request its answer."""
+    heard: Callable[[str, Hole], None] = lambda text, hole: None
+    """Told what has come so far, and what it is cleaned for."""
+    read_on: int = 0
+    """How many lines are wanted beyond what is shown."""
     image: str | None = None
     gathered: Gathered = field(default_factory=Gathered)
     """Code from elsewhere, and what the document's prompts keep from one to the next."""
@@ -155,11 +101,24 @@ class Question:
         max_tokens = target.max_tokens(self.ask.max_tokens)
         return build_request(self.settings, target.model, prompt, max_tokens)
 
+    def has_enough(self, text: str, hole: Hole) -> bool:
+        """Whether the stream may be cut. A fence or an echo at an answer's beginning does not count."""
+        clean = postprocess.run(postprocess.BEFORE_CACHE, text, hole)
+        return isinstance(clean, str) and is_enough(clean, hole, read_on=self.read_on)
+
     def after(self, text: str) -> Question:
         """The question that is left once the model has said this."""
         prefix = self.context.prefix + text
         context = replace(self.context, prefix=prefix, line_prefix=current_line_before(prefix))
         return replace(self, context=context)
+
+
+class PausedError(Exception):
+    """A pause has begun before a call left; `skip` says why."""
+
+    def __init__(self, skip: Skip) -> None:
+        super().__init__(str(skip))
+        self.skip = skip
 
 
 async def ask_model(
@@ -171,6 +130,7 @@ async def ask_model(
 
     Raises:
         BackendError: the call failed.
+        PausedError: no call may be made any more.
     """
     question = await question.seeing(backend.target)
     target = backend.target  # what the prompt is made for; another call may change the backend's
@@ -198,13 +158,14 @@ async def _without_fim(
 
     Raises:
         BackendError: the refusal, where partial mode cannot be asked or is refused as well; or another one.
+        PausedError: partial mode may be asked, and not now.
     """
     target, settings = backend.partial, question.settings
     if refused.strategy is not Strategy.FIM or settings.strategy != "auto" or target is None:
         raise refusal
     question = await question.seeing(target)
-    if question.paused():
-        raise refusal
+    if pause := question.paused():
+        raise PausedError(pause)
     hole = Hole(question.context, question.ask, target.strategy)
     try:
         raw = await _booked(backend, target, question, hole)
@@ -223,7 +184,8 @@ async def _without_fim(
 async def _continued(backend: Backend, raw: RawCompletion, question: Question) -> RawCompletion:
     """Go on, by partial mode, with an answer that the token limit has cut inside a statement.
 
-    A continuation that fails leaves the answer as it is: the next call will say what is wrong.
+    A continuation that fails leaves the answer as it is. What it says of a pause holds for the next call;
+    what else is wrong need not be wrong with the way that the target is asked.
     """
     target = backend.partial
     if target is None or not target.provider.partial_is_certain:
@@ -235,7 +197,10 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         rest_of = question.after(raw.text)
         try:
             more = await _booked(backend, target, rest_of, hole, said=raw.text)
-        except BackendError:
+        except PausedError:
+            break
+        except BackendError as error:
+            question.heed(error)
             break
         question.report.facts["continued"] = n
         rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
@@ -289,11 +254,15 @@ async def _booked(
 
     Raises:
         BackendError: the call failed, or a limit does not allow it.
+        PausedError: another call's failure has begun a pause while this one was being admitted.
     """
     request = question.request(target)
     ticket, received = await question.books.admit(target, request), Received()
+    if pause := question.paused():
+        question.books.give_back(ticket)
+        raise PausedError(pause)
     try:
-        raw = await _read(backend, request, hole, question.report, received, said=said)
+        raw = await _read(backend, request, hole, question, received, said=said)
     finally:
         question.books.settle(ticket, received)
     return _stopped(raw, question.settings.stop)
@@ -303,7 +272,7 @@ async def _read(
     backend: Backend,
     request: CompletionRequest,
     hole: Hole,
-    report: Report,
+    question: Question,
     received: Received,
     *,
     said: str = "",
@@ -320,16 +289,18 @@ async def _read(
         async with contextlib.aclosing(backend.stream(request)) as chunks:
             async for chunk in chunks:
                 if chunk.text and not text and not said:
-                    report.mark("first token")
+                    question.report.mark("first token")
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
                 received.text, received.finish_reason, received.usage = text, finish_reason, usage
-                if (
-                    "\n" in chunk.text
-                    and finish_reason is None
-                    and is_complete(said + without_held_back(text, held_back), hole)
-                ):
+                if not chunk.text:
+                    continue
+                so_far = said + without_held_back(text, held_back)
+                question.heard(so_far, hole)
+                has_line = "\n" in chunk.text and finish_reason is None
+                if has_line and question.has_enough(so_far, hole):
+                    text = text[: text.rfind("\n") + 1]  # the next line has only begun
                     break
     except DeadlineError:
         if "\n" not in text.strip():

@@ -61,6 +61,13 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def _keys(text: str) -> int:
+    """Read how many keys are wanted."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 100000")
+    return int(text)
+
+
 def _common() -> _Parser:
     """Make the options that every command has."""
     parent = _Parser(add_help=False)
@@ -131,6 +138,29 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
 
     doctor = add("doctor", "check settings, key, host, model and streaming, live", "  qwen-ls doctor")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+    bench = add(
+        "bench", "type a real file with your endpoint, and print what it was worth", "  qwen-ls bench app.py"
+    )
+    bench.add_argument(
+        "file", metavar="FILE", nargs="?", help="the file that is typed a part of (default: one of Python's)"
+    )
+    bench.add_argument(
+        "--keys",
+        metavar="N",
+        type=_keys,
+        default=300,
+        help="how many characters are typed, and calls are made at most (default: 300, about a minute)",
+    )
+    bench.add_argument("--json", action="store_true", help="print the figures as JSON")
+    bench.add_argument(
+        "--simulated",
+        action="store_true",
+        help="ask an endpoint that is not there, in no time",
+    )
+    bench.add_argument(
+        "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
+    )
 
     config = add(
         "config", "the settings in force and where each came from", "  qwen-ls config --set region=singapore"

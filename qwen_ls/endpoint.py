@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from qwen_ls.core.types import Reason, Skip
 from qwen_ls.report import Level, Notice, clock_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
@@ -28,7 +29,7 @@ TELL_AGAIN_S = 600.0
 
 
 class Endpoint:
-    """Holds the backend of the settings in force, and the breaker before it."""
+    """Holds the backend of the settings in force, and the breaker before each endpoint that they had."""
 
     def __init__(
         self,
@@ -52,9 +53,9 @@ class Endpoint:
         """
         self._settings, self._connect, self._notify, self._clock = settings, connect, notify, clock
         self._backend: asyncio.Task[Backend] | None = None
-        self._wall = wall
-        self._breaker = Breaker(random)
-        self._until = ""
+        self._wall, self._random = wall, random
+        self._pauses: dict[Hashable, _Pause] = {}
+        self._paused = self._pause_of(settings)
         self._told: dict[str, float] = {}
         self._closing: dict[asyncio.Future[None], asyncio.Task[Backend]] = {}
 
@@ -74,15 +75,22 @@ class Endpoint:
                 return connecting.result()
 
     @property
-    def target(self) -> Target | None:
-        """Whom calls go to, once that is known."""
+    def backend(self) -> Backend | None:
+        """The backend, if it has been built."""
         connecting = self._backend
         if connecting is None or not connecting.done() or connecting.cancelled() or connecting.exception():
             return None
-        return connecting.result().target
+        return connecting.result()
+
+    @property
+    def target(self) -> Target | None:
+        """Whom calls go to, once that is known."""
+        return self.backend.target if self.backend else None
 
     async def warm(self) -> None:
-        """Connect ahead of the first call. Never raises."""
+        """Connect ahead of the first call, unless none may be made. Never raises."""
+        if self.pause():
+            return
         try:
             await (await self.connected()).warm()
         except BackendError as error:
@@ -90,46 +98,55 @@ class Endpoint:
 
     def pause(self) -> Skip | None:
         """Why no call is made now, if none is."""
-        remaining_s = self.pause_s()
+        remaining_s, text = self.pause_s(), self._paused.breaker.text
         if not remaining_s:
             return None
         if remaining_s == float("inf"):
-            return Skip(Reason.NOT_CONFIGURED, self._breaker.text)
-        return Skip(Reason.COOLING_DOWN, f"until {self._until}: {self._breaker.text}")
+            return Skip(Reason.NOT_CONFIGURED, text)
+        return Skip(Reason.COOLING_DOWN, f"until {self._paused.until}: {text}")
 
     def is_half_open(self) -> bool:
         """Whether a pause is over and no call has succeeded since: one at a time may be made."""
-        return self._breaker.is_half_open(self._clock())
+        return self._paused.breaker.is_half_open(self._clock())
 
     def pause_s(self) -> float:
         """Seconds until the next call may be made; infinite until the settings change."""
-        return self._breaker.remaining_s(self._clock())
+        return self._paused.breaker.remaining_s(self._clock())
 
     def succeeded(self) -> None:
         """The endpoint has answered. A pause that began after it was asked stands."""
         now_s = self._clock()
-        if not self._breaker.remaining_s(now_s):
-            self._breaker.reset()
+        if not self._paused.breaker.remaining_s(now_s):
+            self._paused.breaker.reset()
         self._told = {cause: at_s for cause, at_s in self._told.items() if now_s - at_s < TELL_AGAIN_S}
 
     def failed(self, error: BackendError) -> Skip:
         """Decide what happens next, tell the user once, and decline."""
         logger.info("no answer: %s (request id %s)", error.cause, error.request_id or "none")
         if error.action is Action.STOP:
-            self._breaker.stop(error.cause, str(error))
-        elif error.action is Action.COOL_DOWN:
-            now_s = self._clock()
-            self._breaker.cool_down(error.cause, str(error), now_s, error.retry_after_s)
-            wall_s = self._wall()
-            self._until = clock_time(wall_s + self._breaker.remaining_s(now_s), wall_s)
+            self._paused.breaker.stop(error.cause, str(error))
+        self.heed(error)
         level = Level.ERROR if error.action is Action.STOP else Level.WARNING
         self.tell(Notice(level, error.cause, str(error)))
         return Skip(_reason(error), str(error))
 
+    def heed(self, error: BackendError) -> None:
+        """Pause where an error asks for it, without a word: the request may have its answer all the same."""
+        if error.action is not Action.COOL_DOWN:
+            return
+        now_s, wall_s = self._clock(), self._wall()
+        self._paused.breaker.cool_down(error.cause, str(error), now_s, error.retry_after_s)
+        remaining_s = self._paused.breaker.remaining_s(now_s)
+        if remaining_s < float("inf"):
+            self._paused.until = clock_time(wall_s + remaining_s, wall_s)
+
     def reconfigure(self, settings: Settings) -> None:
-        """Take new settings: pauses and told causes are forgotten, the old backend is closed."""
+        """Take new settings: what only they can mend may be mended, and the old backend is closed.
+
+        A pause that an endpoint was given for a time stands, also where the settings come back to it.
+        """
         self._settings = settings
-        self._breaker.reset()
+        self._paused = self._pause_of(settings)
         self._told.clear()
         if self._backend:
             backend, self._backend = self._backend, None
@@ -146,11 +163,45 @@ class Endpoint:
             connecting.cancel()
         await asyncio.gather(*closing, return_exceptions=True)
 
+    def _pause_of(self, settings: Settings) -> _Pause:
+        """The pause of the settings' endpoint; those of others are kept while they last."""
+        now_s, asked = self._clock(), _asked(settings)
+        for pause in self._pauses.values():
+            pause.breaker.resume()
+        self._pauses = {
+            one: pause
+            for one, pause in self._pauses.items()
+            if one == asked or pause.breaker.remaining_s(now_s)
+        }
+        return self._pauses.setdefault(asked, _Pause(Breaker(self._random)))
+
     def tell(self, notice: Notice) -> None:
         """Tell the user, unless this very cause has been told and was not mended since."""
         if notice.cause not in self._told:
             self._told[notice.cause] = self._clock()
             self._notify(notice)
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Why an endpoint is not asked."""
+
+    breaker: Breaker
+    until: str = ""
+    """When it ends, as a clock on the wall shows it."""
+
+
+def _asked(settings: Settings) -> Hashable:
+    """What makes an endpoint another one: where it is, which model is asked, and with whose key."""
+    return (
+        settings.provider,
+        settings.region,
+        settings.workspace_id,
+        settings.base_url,
+        settings.protocol,
+        settings.model,
+        settings.api_key_env,
+    )
 
 
 def _reason(error: BackendError) -> Reason:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ def load_image(
         return address if is_plain and " " not in address and len(address) <= MAX_URL_CHARS else None
     if len(parts.scheme) > 1 and parts.scheme != "file":
         return None
+    if address.startswith(("//", "\\\\", "/\\", "\\/")) or parts.netloc not in {"", "localhost"}:
+        return None  # another machine's share: looking at it would sign on there
     folder = _folder_of(document_uri)
     allowed = tuple(root for root in map(_real, (*roots, *([folder] if folder else []))) if root)
     name = path_of(address) if parts.scheme == "file" else address
@@ -59,15 +62,19 @@ def load_image(
 
 
 def _folder_of(uri: str) -> Path | None:
-    if not uri.startswith("file:"):
+    if not uri.startswith(("file:", "vscode-notebook-cell:")):
         return None
     path = path_of(uri)
     return Path(path.lstrip("/") if os.name == "nt" else path).parent
 
 
 def _candidates(name: str, folder: Path | None, roots: tuple[Path, ...]) -> Iterator[Path]:
-    """Where an address may point to: beside the document, or at the top of the workspace."""
-    for text in dict.fromkeys((name, unquote(name))):
+    """Where an address may point to: beside the document, or at the top of the workspace.
+
+    `a.png?raw=true#left` is `a.png`, unless there is a file of the whole name.
+    """
+    plain = re.split(r"[?#]", name, maxsplit=1)[0] or name
+    for text in dict.fromkeys((name, unquote(name), plain, unquote(plain))):
         for ending in _ENDINGS:
             if folder is not None:
                 yield folder / (text + ending)

@@ -2,27 +2,28 @@
 
 Blocking; `qwen_ls.books` keeps it off the event loop. No document text, prompts or keys are in it. A call is
 reserved before it is made and settled after it, each in one transaction, so that two servers cannot spend the
-same budget. A reservation that nobody settles (its server was killed) is counted
-after a while, as estimated.
+same budget. A reservation that nobody settles (its server was killed) is counted after a while, as estimated.
+Its number is drawn by chance: it names the same call in every file that it may be carried to.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
 import time
-from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.limits import MINUTE_S, Day, Limits, Recent, Refusal, Want, refusal
+from qwen_ls.entries import Account, Amounts, Entry, Row, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 BUSY_S = 1.0
 """The longest wait for another server's transaction; theirs take a millisecond."""
 STALE_S = 900.0
@@ -32,7 +33,7 @@ _AHEAD_S = 3600.0
 
 _SCHEMA = """
 CREATE TABLE recent (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
     model TEXT NOT NULL, currency TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, money REAL NOT NULL, open INTEGER NOT NULL
 );
@@ -43,84 +44,27 @@ CREATE TABLE days (
     accepted INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,
     completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
     estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
-    estimated_money REAL NOT NULL DEFAULT 0,
+    estimated_money REAL NOT NULL DEFAULT 0, counted_prompt_tokens INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, provider, model, currency)
 ) WITHOUT ROWID;
+"""
+_FROM_VERSION_1 = """
+ALTER TABLE days ADD COLUMN counted_prompt_tokens INTEGER NOT NULL DEFAULT 0;
+UPDATE days SET counted_prompt_tokens = MAX(prompt_tokens - estimated_tokens, 0);
 """
 _DAY = """
 SELECT TOTAL(tokens), TOTAL(CASE WHEN currency = :currency THEN money END) FROM (
     SELECT prompt_tokens + completion_tokens AS tokens, currency, money FROM days WHERE day = :day AND metered
     UNION ALL
-    SELECT prompt_tokens + completion_tokens, currency, money FROM recent WHERE day = :day AND open
+    SELECT prompt_tokens + completion_tokens, currency, money FROM recent WHERE day = :day AND open AND :held
 )
 """
+_RECENT = "id, at_s, day, provider, model, currency, prompt_tokens, completion_tokens, money, open"
+_INSERT_RECENT = f"INSERT INTO recent ({_RECENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class LedgerError(Exception):
     """The file cannot be used; the message says why, in a few words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Whom something is booked to."""
-
-    provider: str = ""
-    model: str = ""
-    metered: bool = True
-    """Whether its calls count against the limits; those of the local engine do not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """What is added to a day; the fields are the columns of `days`."""
-
-    requests: int = 0
-    calls: int = 0
-    shown: int = 0
-    accepted: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    estimated_tokens: int = 0
-    """Of the tokens, those that the endpoint did not count."""
-    money: float = 0.0
-    estimated_money: float = 0.0
-    """Of the money, what goes with them."""
-
-    def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One thing to book: counters, or a call that has ended."""
-
-    at_s: float
-    """Seconds since 1970."""
-    account: Account
-    amounts: Amounts
-    currency: str = ""
-    reservation: int | None = None
-    """What was reserved for the call; it is settled by this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one day has brought with one account."""
-
-    day: str
-    provider: str
-    model: str
-    currency: str
-    amounts: Amounts
-    metered: bool = True
-
-
-def day_of(at_s: float) -> tuple[str, float]:
-    """The local day of a time, as `2026-11-21`, and when it ends; both times in seconds since 1970."""
-    day = datetime.fromtimestamp(at_s).astimezone().date()
-    next_day = day + timedelta(days=1)
-    return day.isoformat(), datetime(next_day.year, next_day.month, next_day.day).astimezone().timestamp()
 
 
 class Ledger:
@@ -130,11 +74,15 @@ class Ledger:
         file: the file, made if it is missing; None: in memory.
         busy_s: the longest wait for a lock.
 
+    Attributes:
+        is_shared: whether it is in a file, where other servers book too.
+
     Raises:
         LedgerError: from every method: the file cannot be used.
     """
 
     def __init__(self, file: Path | None, *, busy_s: float = BUSY_S) -> None:
+        self.is_shared = file is not None
         with _translated():
             if file is not None:
                 _make(file)
@@ -145,6 +93,20 @@ class Ledger:
             except BaseException:
                 self._db.close()
                 raise
+
+    @staticmethod
+    def read(file: Path, since_day: str = "") -> list[Row]:
+        """What is booked in a file from a day on; the file is left as it is, and may be missing or empty.
+
+        Raises:
+            LedgerError: it cannot be read, or holds something else.
+        """
+        with _translated():
+            if not file.exists() or not file.stat().st_size:
+                return []
+            name = f"{file.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(name, timeout=BUSY_S, uri=True)) as db:
+                return _rows(db, since_day)
 
     def reserve(
         self, limits: Limits, account: Account, want: Want, currency: str, now_s: float, *, output: int = 0
@@ -162,16 +124,12 @@ class Ledger:
         Returns:
             The reservation's number, for `book` or `release`; or why the call may not be made.
         """
-        with self._transaction() as db:
+        with self._transaction():
             self._tidy(now_s)
-            day, ends_s = day_of(now_s)
-            minute = db.execute(
-                "SELECT at_s, prompt_tokens + completion_tokens FROM recent WHERE at_s > ?",
-                (now_s - MINUTE_S,),
-            ).fetchall()
-            so_far = Day(*self._day(day, currency), ends_s)
-            if why := refusal(limits, [Recent(*row) for row in minute], so_far, want, now_s):
-                return why
+            if why := refusal(limits, *self._used(now_s, currency), want, now_s):
+                # Calls on their way will use less than is put aside for them: they say nothing of a time.
+                used = refusal(limits, *self._used(now_s, currency, held=False), want, now_s)
+                return used or replace(why, until_s=now_s)
             return self._insert_recent(
                 now_s, account, currency, (want.tokens - output, output, want.money), is_open=True
             )
@@ -188,27 +146,23 @@ class Ledger:
             return
         with self._transaction():
             for entry in entries:
-                if self._settled(entry):
-                    self._add(day_of(entry.at_s)[0], entry.account, entry.currency, entry.amounts)
+                if day := self._settled(entry):
+                    self._add(day, entry.account, entry.currency, entry.amounts)
             self._tidy(max(entry.at_s for entry in entries))
 
     def rows(self, since_day: str = "") -> list[Row]:
         """What was booked, from a day on."""
         with _translated():
-            found = self._db.execute(
-                "SELECT * FROM days WHERE day >= ? ORDER BY day", (since_day,)
-            ).fetchall()
-        return [
-            Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
-            for day, provider, model, currency, metered, *amounts in found
-        ]
+            return _rows(self._db, since_day)
 
-    def carry_over(self, rows: Iterable[Row]) -> None:
-        """Add what another ledger has booked."""
-        with self._transaction():
-            for row in rows:
+    def carry_over(self, other: Ledger) -> None:
+        """Add what another ledger has booked, and what is reserved there."""
+        with self._transaction() as db:
+            for row in other.rows():
                 account = Account(row.provider, row.model, row.metered)
                 self._add(row.day, account, row.currency, row.amounts)
+            recent = other._db.execute(f"SELECT {_RECENT} FROM recent").fetchall()  # noqa: S608
+            db.executemany(_INSERT_RECENT, recent)
 
     def close(self) -> None:
         """Close the file."""
@@ -225,8 +179,9 @@ class Ledger:
             return
         self._use_wal(busy_s)
         with self._transaction() as db:
-            if self._version() == 0:  # another server may have been faster
-                for statement in filter(str.strip, _SCHEMA.split(";")):
+            version = self._version()  # another server may have been faster
+            if version < VERSION:
+                for statement in filter(str.strip, (_FROM_VERSION_1 if version else _SCHEMA).split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -259,26 +214,44 @@ class Ledger:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _day(self, day: str, currency: str) -> tuple[int, float]:
-        """Tokens, and money in a currency, of a day: what was booked and what is reserved."""
-        tokens, money = self._db.execute(_DAY, {"day": day, "currency": currency}).fetchone()
-        return int(tokens), money
+    def _used(self, now_s: float, currency: str, *, held: bool = True) -> tuple[list[Recent], Day]:
+        """The last minute's calls, and the day's tokens and its money in a currency.
 
-    def _settled(self, entry: Entry) -> bool:
-        """Bring `recent` up to date; whether the entry is still to be added to its day."""
+        Args:
+            now_s: seconds since 1970.
+            currency: of the money.
+            held: whether what is reserved for calls on their way counts as used.
+        """
+        minute = self._db.execute(
+            "SELECT at_s, (prompt_tokens + completion_tokens) * (:held OR NOT open) FROM recent"
+            " WHERE at_s > :since_s",
+            {"since_s": now_s - MINUTE_S, "held": held},
+        ).fetchall()
+        day, ends_s = day_of(now_s)
+        tokens, money = self._db.execute(_DAY, {"day": day, "currency": currency, "held": held}).fetchone()
+        return [Recent(*row) for row in minute], Day(int(tokens), money, ends_s)
+
+    def _settled(self, entry: Entry) -> str | None:
+        """Bring `recent` up to date; to which day the entry is still to be added, if it is to any.
+
+        What was reserved before midnight is the day before's: no day may be overspent.
+        """
+        day = day_of(entry.at_s)[0]
         if not entry.amounts.calls or not entry.account.metered:
-            return True
+            return day
         used = entry.amounts
         amounts = (used.prompt_tokens, used.completion_tokens, used.money)
         if entry.reservation is None:
             self._insert_recent(entry.at_s, entry.account, entry.currency, amounts, is_open=False)
-            return True
-        changed = self._db.execute(
-            "UPDATE recent SET prompt_tokens = ?, completion_tokens = ?, money = ?, open = 0"
-            " WHERE id = ? AND open",
+            return day
+        found = self._db.execute(
+            "SELECT day FROM recent WHERE id = ? AND open", (entry.reservation,)
+        ).fetchone()
+        self._db.execute(
+            "UPDATE recent SET prompt_tokens = ?, completion_tokens = ?, money = ?, open = 0 WHERE id = ?",
             (*amounts, entry.reservation),
         )
-        return changed.rowcount == 1  # else it was given up as stale, and counted then
+        return str(found[0]) if found else None  # else it was given up as stale, and counted then
 
     def _insert_recent(
         self,
@@ -289,13 +262,11 @@ class Ledger:
         *,
         is_open: bool,
     ) -> int:
-        values = (at_s, day_of(at_s)[0], account.provider, account.model, currency, *amounts, is_open)
-        done = self._db.execute(
-            "INSERT INTO recent (at_s, day, provider, model, currency, prompt_tokens, completion_tokens,"
-            " money, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            values,
-        )
-        return int(done.lastrowid or 0)
+        number = secrets.randbits(62)
+        day = day_of(at_s)[0]
+        values = (number, at_s, day, account.provider, account.model, currency, *amounts, is_open)
+        self._db.execute(_INSERT_RECENT, values)
+        return number
 
     def _add(self, day: str, account: Account, currency: str, amounts: Amounts) -> None:
         key = (day, account.provider, account.model, currency)
@@ -331,6 +302,18 @@ class Ledger:
             "DELETE FROM recent WHERE at_s > ? OR at_s < ? OR (NOT open AND at_s < ?)",
             (ahead_s, now_s - STALE_S, now_s - 2 * MINUTE_S),
         )
+
+
+def _rows(db: sqlite3.Connection, since_day: str = "") -> list[Row]:
+    columns = ", ".join(Amounts.__slots__)
+    found = db.execute(
+        f"SELECT day, provider, model, currency, metered, {columns} FROM days WHERE day >= ? ORDER BY day",  # noqa: S608
+        (since_day,),
+    )
+    return [
+        Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
+        for day, provider, model, currency, metered, *amounts in found.fetchall()
+    ]
 
 
 def _make(file: Path) -> None:

@@ -119,11 +119,14 @@ def _price(value: Any, where: str) -> dict[str, Any]:
         raise ValueError(example)  # noqa: TRY004 - one type for the caller
     price = _fields(value, _PRICE, where)
     flat = {name: price.pop(name) for name in ("input", "output") if name in price}
+    if flat and "tiers" in price:
+        raise ValueError(f"{where}input and output, or tiers, not both")
     if "tiers" not in price:
         if len(flat) < 2:
             raise ValueError(example)
         price["tiers"] = [flat]
-    return {"currency": "CNY", "cached_share": 0.2, **price}
+    # Only who knows of a discount may count on it.
+    return {"currency": "CNY", "cached_share": 1.0, **price}
 
 
 _TIER: dict[str, _Check] = {

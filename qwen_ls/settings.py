@@ -84,12 +84,12 @@ def option(
 
 LIMITS: Mapping[str, Part] = types.MappingProxyType(
     {
-        "requests_per_minute": Part("Calls within any 60 seconds.", 1, 1_000_000),
-        "tokens_per_minute": Part("Tokens, in and out, within any 60 seconds.", 1, 1_000_000_000),
-        "tokens_per_day": Part("Tokens, in and out, from midnight to midnight.", 1, 1_000_000_000_000),
+        "requests_per_minute": Part("Calls within any 60 seconds.", 0, 1_000_000),
+        "tokens_per_minute": Part("Tokens, in and out, within any 60 seconds.", 0, 1_000_000_000),
+        "tokens_per_day": Part("Tokens, in and out, from midnight to midnight.", 0, 1_000_000_000_000),
         "money_per_day": Part(
             "Cost from midnight to midnight, in the currency of the model's price (CNY in Beijing).",
-            0.01,
+            0,
             1_000_000,
             whole=False,
         ),
@@ -214,6 +214,12 @@ class Settings:
         "Whether suggestions come while typing or only when asked for.",
         project=True,
         choices=("automatic", "manual"),
+    )
+    look_ahead: bool = option(
+        True,
+        "Whether answers are read on for a few lines, and what comes after a suggestion that is likely to be "
+        "accepted is asked for ahead. Within the limits.",
+        project=True,
     )
     languages: tuple[str, ...] = option(
         (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True

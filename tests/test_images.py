@@ -41,7 +41,18 @@ def uri(work: Path) -> str:
 
 @pytest.mark.parametrize(
     "address",
-    ["cat.png", "./cat.png", "img/my%20cat.png", "img/my cat.png", "../top.png", "/docs/cat.png", "cat"],
+    [
+        "cat.png",
+        "./cat.png",
+        "img/my%20cat.png",
+        "img/my cat.png",
+        "../top.png",
+        "/docs/cat.png",
+        "cat",
+        "cat.png?raw=true",
+        "cat.png#left",
+        "img/my%20cat.png?v=1#x",
+    ],
 )
 def test_files_of_the_workspace_are_sent(work: Path, address: str) -> None:
     assert load_image(address, uri(work), (work,)) == SENT
@@ -54,6 +65,11 @@ def test_a_file_address_is_a_file(work: Path) -> None:
 def test_without_a_workspace_it_is_the_documents_own_folder(work: Path) -> None:
     assert load_image("cat.png", uri(work)) == SENT
     assert load_image("../top.png", uri(work)) is None
+
+
+def test_a_cell_of_a_notebook_is_where_the_notebook_is(work: Path) -> None:
+    cell = f"vscode-notebook-cell:{(work / 'docs/a.ipynb').as_posix()}#W0"
+    assert load_image("cat.png", cell, (work,)) == SENT
 
 
 def test_an_untitled_document_has_the_workspace_only(work: Path) -> None:
@@ -73,6 +89,10 @@ def test_an_untitled_document_has_the_workspace_only(work: Path) -> None:
         pytest.param("../id_rsa.png", id="denied name"),
         pytest.param("http://h.example/cat.png", id="http"),
         pytest.param("ftp://h.example/cat.png", id="ftp"),
+        pytest.param("//h.example/cat.png", id="another machine"),
+        pytest.param(r"\\h.example\share\cat.png", id="another machine's share"),
+        pytest.param("file://h.example/share/cat.png", id="another machine's file"),
+        pytest.param("?raw=true", id="a query alone"),
         pytest.param("data:image/png;base64,AAAA", id="data"),
         pytest.param("https://me:secret@h.example/cat.png", id="credentials"),
         pytest.param("https:///cat.png", id="no host"),
@@ -187,3 +207,24 @@ async def test_the_native_protocol_has_its_own_words_for_it(fake, work, address,
 async def test_otherwise_only_text_is_sent(fake, work, picture, values) -> None:
     content, _ = await sent(fake, work, picture, **values)
     assert isinstance(content, str)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"), [pytest.param(1300, False, id="too few"), pytest.param(2000, True, id="enough")]
+)
+async def test_an_image_counts_against_the_limits(fake, work, tokens, shown) -> None:
+    """It is most of what such a call costs: it is reserved before the call."""
+    service = CompletionService(
+        Settings(
+            base_url=fake.compat_url, model="qwen3-vl-flash", images=True, limits={"tokens_per_day": tokens}
+        ),
+        connect=lambda settings: connect(settings, environ={"DASHSCOPE_API_KEY": "sk-test"}),
+    )
+    service.roots = (work,)
+    document, offset = marked("![A cat on █](cat.png)\n", language="markdown", uri=uri(work))
+    try:
+        found = await service.complete(document, offset, TriggerKind.INVOKED)
+    finally:
+        await service.aclose()
+    assert isinstance(found, Completion) is shown
+    assert len(fake.requests) == shown

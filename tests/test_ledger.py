@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 
 from qwen_ls.books import ledger_path
 from qwen_ls.core.limits import Limits, Refusal, Want
-from qwen_ls.ledger import STALE_S, Account, Amounts, Entry, Ledger, LedgerError, day_of
+from qwen_ls.entries import Account, Amounts, Entry, day_of
+from qwen_ls.ledger import STALE_S, Ledger, LedgerError
 
 NOW_S = 1_790_000_000.0
 QWEN = Account("dashscope", "qwen-coder-turbo")
@@ -85,11 +87,89 @@ def test_money_of_another_currency_does_not_count(ledger: Ledger) -> None:
 
 
 def test_a_new_day_has_a_new_budget(ledger: Ledger) -> None:
-    assert isinstance(reserve(ledger, tokens_per_day=100), int)
+    number = reserve(ledger, tokens_per_day=100)
+    assert isinstance(number, int)
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY", number)])
     why = reserve(ledger, NOW_S + 100, tokens_per_day=100)
     assert isinstance(why, Refusal)
     assert why.until_s == day_of(NOW_S)[1]
     assert isinstance(reserve(ledger, why.until_s + 1, tokens_per_day=100), int)
+
+
+def test_calls_on_their_way_say_nothing_of_a_time(ledger: Ledger) -> None:
+    """They will use less than was put aside for them: nobody has to wait for midnight because of them."""
+    number = reserve(ledger, tokens_per_day=150, tokens_per_minute=150)
+    assert isinstance(number, int)
+    why = reserve(ledger, NOW_S + 1, tokens_per_day=150, tokens_per_minute=150)
+    assert isinstance(why, Refusal)
+    assert why.until_s == NOW_S + 1
+    ledger.book([Entry(NOW_S + 2, QWEN, Amounts(calls=1, prompt_tokens=40), "CNY", number)])
+    assert isinstance(reserve(ledger, NOW_S + 2, tokens_per_day=150, tokens_per_minute=150), int)
+
+
+def test_a_call_on_its_way_is_a_request(ledger: Ledger) -> None:
+    assert isinstance(reserve(ledger, requests_per_minute=1), int)
+    why = reserve(ledger, NOW_S + 1, requests_per_minute=1)
+    assert isinstance(why, Refusal)
+    assert why.until_s == NOW_S + 60
+
+
+def test_a_call_over_midnight_is_the_day_s_that_had_room_for_it(ledger: Ledger) -> None:
+    day, end_s = day_of(NOW_S)
+    number = reserve(ledger, end_s - 1, tokens_per_day=100)
+    assert isinstance(number, int)
+    assert isinstance(reserve(ledger, end_s + 1, tokens_per_day=100), int)
+    ledger.book([Entry(end_s + 2, QWEN, CALL, "CNY", number)])
+    assert [(row.day, row.amounts) for row in ledger.rows()] == [(day, CALL)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "noon_s", "hours"),
+    [
+        pytest.param("Europe/Berlin", 1_774_782_000, 23, id="spring"),
+        pytest.param("Europe/Berlin", 1_792_926_000, 25, id="autumn"),
+        pytest.param("Africa/Cairo", 1_777_021_200, 23, id="a day that begins at one"),
+        pytest.param("Asia/Shanghai", 1_774_756_800, 24, id="no change"),
+    ],
+)
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has one zone a process")
+def test_days_are_as_long_as_the_clock_says(monkeypatch, zone: str, noon_s: int, hours: int) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        day, end_s = day_of(noon_s)
+        began_s = day_of(noon_s - 86_400)[1]
+        assert end_s - began_s == hours * 3600
+        assert [day_of(at_s)[0] for at_s in (began_s, end_s - 1)] == [day, day]
+        assert day_of(end_s)[0] > day > day_of(began_s - 1)[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from qwen_ls.core.limits import Limits, Want
+from qwen_ls.ledger import Account, Ledger
+ledger = Ledger(Path(sys.argv[1]))
+limits, account, now_s = Limits(tokens_per_day=99), Account("p", "m"), float(sys.argv[2])
+number = ledger.reserve(limits, account, Want(60), "", now_s, output=5)
+assert isinstance(number, int)
+os._exit(9)
+"""
+
+
+def test_a_server_that_is_killed_while_it_asks_keeps_its_share(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(file), str(NOW_S)], check=False).returncode == 9
+    ledger = Ledger(file)
+    assert isinstance(reserve(ledger, NOW_S + 1, tokens=50, tokens_per_day=99), Refusal)
+    assert isinstance(reserve(ledger, NOW_S + STALE_S + 1, tokens=50, tokens_per_day=99), Refusal)
+    assert isinstance(reserve(ledger, NOW_S + STALE_S + 2, tokens=30, tokens_per_day=99), int)
+    [row] = ledger.rows()
+    assert (row.amounts.calls, row.amounts.estimated_tokens) == (1, 60)
+    ledger.close()
 
 
 def test_what_a_killed_server_reserved_is_counted_as_estimated(ledger: Ledger) -> None:
@@ -200,9 +280,44 @@ def be_a_folder(file: Path) -> None:
     file.mkdir()
 
 
+VERSION_1 = """
+CREATE TABLE recent (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, day TEXT NOT NULL, provider TEXT NOT NULL,
+    model TEXT NOT NULL, currency TEXT NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, money REAL NOT NULL, open INTEGER NOT NULL
+);
+CREATE TABLE days (
+    day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, currency TEXT NOT NULL,
+    metered INTEGER NOT NULL,
+    requests INTEGER NOT NULL DEFAULT 0, calls INTEGER NOT NULL DEFAULT 0, shown INTEGER NOT NULL DEFAULT 0,
+    accepted INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
+    estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
+    estimated_money REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, provider, model, currency)
+) WITHOUT ROWID;
+INSERT INTO days VALUES
+    ('2026-09-21', 'dashscope', 'qwen-coder-turbo', 'CNY', 1, 2, 2, 1, 0, 90, 10, 5, 30, 0.5, 0.1);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.sqlite3"
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        database.executescript(VERSION_1)
+    ledger = Ledger(file)
+    number = reserve(ledger)
+    assert isinstance(number, int)
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY", number)])
+    [row] = [row for row in ledger.rows() if row.day == "2026-09-21"]
+    assert (row.amounts.requests, row.amounts.counted_prompt_tokens) == (2, 60)
+    ledger.close()
+
+
 def without_tables(file: Path) -> None:
     database = sqlite3.connect(file)
-    database.execute("PRAGMA user_version = 1")
+    database.execute("PRAGMA user_version = 2")
     database.close()
 
 

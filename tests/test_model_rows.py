@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qwen_ls import model_rows
+from qwen_ls.backend.base import ConfigurationError
 from qwen_ls.backend.models import HOSTED, NativePath, Thinking, find_model, with_users_rows
 from qwen_ls.backend.plan import resolve
 from qwen_ls.backend.prices import Money, cost
@@ -69,6 +70,33 @@ def test_who_has_a_row_for_a_retired_model_has_the_model() -> None:
     assert resolve(settings).model == "qwen2.5-coder-3b-instruct"
 
 
+def test_a_snapshots_row_stands_before_its_familys_wherever_it_is_written() -> None:
+    table = {"qwen3-max": {"contextTokens": 7}, "qwen3-max-2026-01-23": {"contextTokens": 8}}
+    for models in (table, dict(reversed(table.items()))):
+        rows = with_users_rows(HOSTED, settings_of(models).models)
+        found = [find_model(rows, name).context_tokens for name in (*table, "qwen3-max-latest")]
+        assert found == [7, 8, 7]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"retired": "2026-11-01"}, "to another one"),
+        ({"retired": "2026-11-01", "successor": "n"}, "model to n,"),
+    ],
+)
+def test_a_users_row_may_retire_a_model(row: dict[str, str], words: str) -> None:
+    settings = Settings(model="m", models=settings_of({"m": row}).models)
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(settings)
+    assert words in str(caught.value)
+
+
+def test_a_price_without_a_cached_share_has_no_discount() -> None:
+    models = settings_of({"m": {"price": {"input": 1, "output": 1}}}).models
+    assert find_model(with_users_rows(HOSTED, models), "m").prices[""].cached_share == 1
+
+
 def test_tiers_may_stand_in_any_order() -> None:
     tiers = [{"input": 3, "output": 3}, {"upToTokens": 10, "input": 1, "output": 1}]
     models = settings_of({"m": {"price": {"tiers": tiers}}}).models
@@ -94,6 +122,11 @@ def test_tiers_may_stand_in_any_order() -> None:
         pytest.param({"m": {"price": {"input": 1}}}, ["price", "output"], id="half a price"),
         pytest.param({"m": {"price": {"input": -1, "output": 1}}}, ["input", "0 to"], id="negative"),
         pytest.param({"m": {"price": {"input": float("nan"), "output": 1}}}, ["input"], id="not a number"),
+        pytest.param(
+            {"m": {"price": {"input": 1, "output": 1, "tiers": [{"input": 1, "output": 1}]}}},
+            ["tiers", "not both"],
+            id="two prices",
+        ),
         pytest.param({"m": {"price": {"tiers": []}}}, ["tiers", "upToTokens"], id="no tier"),
         pytest.param({"m": {"price": {"tiers": [{"input": 1}]}}}, ["tiers", "output"], id="half a tier"),
         pytest.param(

@@ -71,7 +71,7 @@ def test_origins_name_the_source(place: Any) -> None:
 def test_a_project_may_set_only_what_is_marked_so(place: Any, name: str) -> None:
     allowed = {
         "enabled", "strategy", "max_tokens", "max_lines", "debounce_ms", "prompt_tokens", "trigger",
-        "languages", "exclude", "context_share",
+        "languages", "exclude", "context_share", "look_ahead",
     }  # fmt: skip
     assert OPTIONS[name].metadata["project"] is (name in allowed)
 
@@ -132,12 +132,12 @@ def test_a_wrong_value_keeps_the_default_and_is_told_with_what_is_allowed(
         ({"tokensPerDay": None}, {}, ""),
         ({}, {}, ""),
         (
-            {"requestsPerMinute": 0, "tokensPerDay": 9},
+            {"requestsPerMinute": -1, "tokensPerDay": 9},
             {"tokens_per_day": 9},
-            "limits.requestsPerMinute is 0; allowed: a whole number from 1 to",
+            "limits.requestsPerMinute is -1; allowed: a whole number from 0 to",
         ),
         ({"requestsPerMinute": 1.5}, {}, "limits.requestsPerMinute is 1.5; allowed: a whole number"),
-        ({"moneyPerDay": float("nan")}, {}, "limits.moneyPerDay is NaN; allowed: a number from 0.01"),
+        ({"moneyPerDay": float("nan")}, {}, "limits.moneyPerDay is NaN; allowed: a number from 0"),
         ({"moneyPerDay": True}, {}, "limits.moneyPerDay is true"),
         ({"requestPerMinute": 3}, {}, "no setting limits.requestPerMinute. Did you mean requestsPerMinute?"),
         ({"zzz": 3}, {}, "no setting limits.zzz. There are requestsPerMinute, tokensPerMinute"),

@@ -16,7 +16,8 @@ from qwen_ls.backend.presets import COMPATIBLE_PATH, NATIVE_PATH, dashscope_host
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # Paths of single operations that are pasted from examples and documents.
 _OPERATION = re.compile(
-    r"/(?:chat/completions|completions|models|responses|embeddings|services/aigc/[a-z-]+/generation)$"
+    r"/(?:(?:chat/|fim/)?completions?|infill|models|responses|embeddings|api/(?:generate|chat|tags)"
+    r"|services/aigc/[a-z-]+/generation)$"
 )
 _DOUBLED = re.compile(r"(/v1)(?:/v1)+(?=/|$)")
 # What is left of a path at DashScope that means the compatible mode: its own pieces, and the native API's.

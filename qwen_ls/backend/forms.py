@@ -57,6 +57,17 @@ INFILL_SHAPE = Shape(
 )
 
 
+# github.com/ollama/ollama, docs/api.md, "Generate a completion"; a stream is a JSON object a line.
+GENERATE_SHAPE = Shape(
+    text="response",
+    done="done",
+    reason="done_reason",
+    reasons=row(length="length"),
+    prompt_tokens="prompt_eval_count",
+    completion_tokens="eval_count",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """One way to ask."""
@@ -68,6 +79,12 @@ class Form:
     suffix_in: SuffixIn = SuffixIn.PROMPT
     names: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Fields of the body that the server calls otherwise; the empty name: it is not sent."""
+    options: str = ""
+    """The field of the body that holds the sampling parameters; empty: they stand in the body itself."""
+    fixed: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """Fields of every body."""
+    says_no_stream: bool = False
+    """Whether it streams unless it is told not to."""
     shape: Shape | None = None
     """None: `choices`, with the text in `text`, `delta.content` or `message.content`."""
 
@@ -84,5 +101,14 @@ INFILL = Form(
     suffix_in=SuffixIn.INFILL,
     names=row(max_tokens="n_predict", stream_options=""),
     shape=INFILL_SHAPE,
+)
+GENERATE = Form(
+    path="/api/generate",
+    at_root=True,
+    names=row(max_tokens="num_predict", stream_options=""),
+    options="options",
+    fixed=row(raw=True),
+    says_no_stream=True,
+    shape=GENERATE_SHAPE,
 )
 CHAT = Form(path="/chat/completions")

@@ -200,7 +200,8 @@ class HttpBackend:
 
     async def _exchange(self, asked: _Asked, call: ScopedCall[Chunk]) -> None:
         response = await self._send(asked, call)
-        if response.status_code in _REPLICA_FAILED and asked.target.provider.second_try:
+        has_failed = response.status_code in _REPLICA_FAILED and asked.target.provider.second_try
+        if has_failed and retry_after_s(response.headers, self._clock()) is None:
             await response.aclose()
             response = await self._send(asked, call)
         try:
@@ -268,7 +269,7 @@ class HttpBackend:
         reader = AnswerReader(
             text,
             partial(self._error_of, response, target),
-            is_stream="event-stream" in response.headers.get("content-type", ""),
+            kind=response.headers.get("content-type", ""),
             echoed_prefix=asked.request.prompt.prefix if echoes else "",
             shape=target.form.shape,
         )
@@ -343,7 +344,10 @@ class HttpBackend:
             return TextStream(Semantics(self._settings.streaming), certain=True)
         if target.provider.delta_streams:
             return TextStream(Semantics.DELTA, certain=True)
-        return TextStream(self._memory.semantics.recall(target.url, target.model))
+        known = self._memory.semantics.recall(target.url, target.model)
+        if known is None and target.native is not None:
+            known = Semantics.DELTA  # asked for by `incremental_output`, and watched: it may be ignored
+        return TextStream(known)
 
     def _learn(self, text: TextStream, target: Target) -> None:
         if text.conclusive and text.semantics is not None:

@@ -288,13 +288,14 @@ def with_users_rows(rows: tuple[Model, ...], table: Mapping[str, Mapping[str, An
     """A table with the user's own rows before it.
 
     A row says what differs from what the table already has for the id. Who has a row for a model that we
-    know as retired knows better.
+    know as retired knows better. The longer id stands first: a snapshot's row before its family's.
 
     Args:
         rows: one of the tables above.
         table: the setting `models`, checked: the fields by snake_case name.
     """
-    return (*(_users_row(find_model(rows, name), name, fields) for name, fields in table.items()), *rows)
+    by_length = sorted(table.items(), key=lambda item: -len(bare(item[0])))
+    return (*(_users_row(find_model(rows, name), name, fields) for name, fields in by_length), *rows)
 
 
 _KINDS = (

@@ -198,7 +198,10 @@ def _local_target(settings: Settings, provider: Provider, local: LocalEndpoint |
 
 def _address(settings: Settings, provider: Provider, region: Region | None) -> Address:
     if settings.base_url:
-        return read_address(settings.base_url, default_path=provider.default_path)
+        named = read_address(settings.base_url, default_path=provider.default_path)
+        own = read_address(provider.base_url) if provider.base_url else named
+        # At the vendor's own host the row knows the path: DeepSeek's FIM is not under its examples' /v1.
+        return own if own.host == named.host and not own.is_loopback else named
     if region is not None:
         workspace = _workspace(settings)
         host = f"{workspace}.{region.maas}.maas.aliyuncs.com" if workspace else region.host
@@ -231,7 +234,7 @@ def _as_native(provider: Provider, *, is_plan: bool) -> Provider:
             remedy="Set protocol to openai.",
             cause="protocol",
         )
-    return dataclasses.replace(provider, strategies=(Strategy.PARTIAL,), delta_streams=True)
+    return dataclasses.replace(provider, strategies=(Strategy.PARTIAL,))
 
 
 def _workspace(settings: Settings) -> str:
@@ -261,9 +264,10 @@ def _default_model(provider: Provider, region: Region | None) -> str:
 
 def _refuse_retired(provider: Provider, model: str, row: Model) -> None:
     if row.retired:
+        other = row.successor or "another one"
         raise ConfigurationError(
             f"{sentence(provider.title)} has retired the model {shown(model)} on {row.retired}",
-            remedy=f"Set model to {row.successor}, or leave it out for the default.",
+            remedy=f"Set model to {other}, or leave it out for the default.",
             cause="retired model",
         )
 
@@ -338,9 +342,8 @@ def _notes(settings: Settings, model: str, row: Model, region: Region | None) ->
     if settings.images and not row.vision:
         notes.append(f"images is on, but {shown(model)} does not see any; qwen3-vl-flash does.")
     if row.leaving:
-        notes.append(
-            f"{shown(model)} was announced to end about {row.leaving}; its successor is {row.successor}."
-        )
+        successor = f"; its successor is {row.successor}" if row.successor else ""
+        notes.append(f"{shown(model)} was announced to end about {row.leaving}{successor}.")
     if region is not None and settings.base_url and region.name != settings.region:
         notes.append(
             f"baseUrl is in the region {region.name}; the setting region ({settings.region}) is not used."

@@ -12,7 +12,17 @@ import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.backend.forms import CHAT, COMPLETIONS, EMPTY, INFILL, SUFFIX_PARAMETER, Form, SuffixIn, row
+from qwen_ls.backend.forms import (
+    CHAT,
+    COMPLETIONS,
+    EMPTY,
+    GENERATE,
+    INFILL,
+    SUFFIX_PARAMETER,
+    Form,
+    SuffixIn,
+    row,
+)
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
@@ -91,6 +101,9 @@ class Provider:
     """The longest a call may take, when the settings do not say."""
     metered: bool = True
     """Whether calls count against the user's limits: those that never leave the machine do not."""
+    one_at_a_time: bool = False
+    """Whether it answers one call after the other: one that only feeds the cache would hold
+    up the one that a request waits for."""
     delta_streams: bool = False
     """Whether a stream is known to carry new text only; else it must be found out."""
     second_try: bool = False
@@ -170,6 +183,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
             Provider(
                 name="llama.cpp",
                 title="llama.cpp",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:8080/v1",
                 default_models=row(**{"": "default"}),  # it serves one model and takes any name for it
                 fim=(COMPLETIONS, INFILL),
@@ -179,12 +193,14 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 no_fim=("infill is not supported by this model",),
             ),
             Provider(
-                # github.com/ollama/ollama: openai/openai.go, docs/openai.md; whether a last assistant message
-                # is continued (issue 6778) is up to the model's template.
+                # github.com/ollama/ollama: docs/api.md, openai/openai.go, docs/openai.md. Its own API takes a
+                # prompt as it is; `suffix` needs a template with a place for it. Whether a last assistant
+                # message is continued (issue 6778) is up to the template as well.
                 name="ollama",
                 title="Ollama",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:11434/v1",
-                fim=(SUFFIX_PARAMETER,),
+                fim=(GENERATE, SUFFIX_PARAMETER),
                 partial_is_certain=False,
                 no_thinking=row(reasoning_effort="none"),
                 delta_streams=True,
@@ -194,6 +210,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 # lmstudio.ai/docs/api/openai-api; no prefill is documented.
                 name="lmstudio",
                 title="LM Studio",
+                one_at_a_time=True,
                 base_url="http://127.0.0.1:1234/v1",
                 strategies=(_FIM,),
                 delta_streams=True,
@@ -287,6 +304,7 @@ PROVIDERS: Mapping[str, Provider] = types.MappingProxyType(
                 timeout_ms=60_000,
                 metered=False,
                 title="the local engine",
+                one_at_a_time=True,
                 default_models=row(**{"": "qwen2.5-coder-0.5b-instruct"}),
                 echoes_prefix=True,
                 delta_streams=True,
@@ -316,6 +334,8 @@ class DashScopeHost:
     region: Region
     is_plan: bool
     """A host of the Coding Plan or the Token Plan."""
+    is_workspace: bool = False
+    """A host of one workspace."""
 
 
 def dashscope_host(host: str) -> DashScopeHost | None:
@@ -328,5 +348,7 @@ def dashscope_host(host: str) -> DashScopeHost | None:
     if host in _PLAN_HOSTS:
         return DashScopeHost(REGIONS[_PLAN_HOSTS[host]], is_plan=True)
     if match := _MAAS_HOST.fullmatch(host):
-        return DashScopeHost(REGIONS[_MAAS_REGIONS[match[2]]], is_plan=match[1] == "token-plan")
+        is_plan, is_trial = match[1] == "token-plan", match[1] == "trial"
+        region = REGIONS[_MAAS_REGIONS[match[2]]]
+        return DashScopeHost(region, is_plan=is_plan, is_workspace=not (is_plan or is_trial))
     return None

@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     preparation.get_local_ready(settings, yes=arguments.yes)
     from qwen_ls.backend.connect import connect
 
-    found = asyncio.run(complete(document, offset, settings, connect))
+    roots = (preparation.project_root(near or Path.cwd()),)
+    found = asyncio.run(complete(document, offset, settings, connect, roots))
     if isinstance(found.result, Skip):
         raise CommandError(outcome.line(str(found.result)), outcome.exit_code(str(found.result)))
     if arguments.json:
@@ -67,14 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def complete(
-    document: Document, offset: int, settings: Settings, connect: Callable[[Settings], Backend]
+    document: Document,
+    offset: int,
+    settings: Settings,
+    connect: Callable[[Settings], Backend],
+    roots: tuple[Path, ...] = (),
 ) -> Outcome:
-    """Ask for one completion, as an editor does whose user asked for it."""
+    """Ask for one completion, as an editor does whose user asked for it; images may come from `roots`."""
     from qwen_ls.backend.prices import price
     from qwen_ls.books import ledger_path
     from qwen_ls.service import CompletionService
 
     service = CompletionService(settings, connect=connect, ledger=ledger_path, price=price)
+    service.roots = roots
     try:
         await service.warm()
         result = await service.complete(document, offset, TriggerKind.INVOKED)

@@ -11,11 +11,11 @@ import json
 import os
 import platform
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls import __version__
-from qwen_ls.commands import EXIT_DONE, EXIT_ENDPOINT, EXIT_USAGE, preparation
+from qwen_ls.commands import EXIT_DONE, EXIT_ENDPOINT, EXIT_USAGE, CommandError, preparation
 from qwen_ls.commands.findings import Finding, Mark, drawn, failure
 from qwen_ls.core.types import Strategy
 
@@ -54,12 +54,19 @@ def run(arguments: argparse.Namespace) -> int:
         report = {"version": __version__, "findings": [asdict(f) for f in findings]}
         print(json.dumps(report | {"measured": _measured(tests[0]) if tests else None}, indent=2))
     else:
-        print(
-            "\nall is well"
-            if code == EXIT_DONE
-            else "\nsomething needs to be done: see the lines with an arrow"
-        )
+        print(f"\n{_summary(findings, code)}")
     return code
+
+
+def _summary(findings: list[Finding], code: int) -> str:
+    """The last line."""
+    if code != EXIT_DONE:
+        return "something needs to be done: see the lines with an arrow"
+    return (
+        "it works; see the lines with a !"
+        if any(f.mark is not Mark.GOOD for f in findings)
+        else "all is well"
+    )
 
 
 def examine(
@@ -108,6 +115,12 @@ def _live(
     tests.append(test)
     if test.hole.refused is not None:
         target = target.in_partial_mode() or target
+    if (native := memory.native_path(target)) is not None:
+        seen = f"{target.model} is on the native API's other path, {native}, and is asked there"
+        target = replace(target, native=native)
+        yield Finding(
+            Mark.DOUBTFUL, "path", seen, f"Set nativePath to {native} in the model's row in models."
+        )
     known = memory.semantics.recall(target.url, target.model)
     yield from judge(test, target, settings, known)
     if known is not None:
@@ -123,7 +136,7 @@ def _measured(test: LiveTest) -> dict[str, Any]:
     """The calls' figures, for tools."""
     usages = [call.usage for call in test.calls if call.usage is not None]
     return {
-        "calls": sum(call.total_ms > 0 for call in test.calls),
+        "calls": sum(call.n_asked for call in test.calls),
         "prompt_tokens": sum(usage.prompt_tokens for usage in usages),
         "completion_tokens": sum(usage.completion_tokens for usage in usages),
         "first_token_ms": test.hole.first_token_ms,
@@ -178,7 +191,11 @@ def _local(settings: Settings) -> Generator[Finding, None, bool]:
     yield Finding(
         Mark.GOOD, "weights", f"{state['weights']} ({state['weights_bytes'] / 1e6:.0f} MB, {checked})"
     )
-    preparation.get_local_ready(settings, yes=True)
+    try:
+        preparation.get_local_ready(settings, yes=True)
+    except CommandError as error:
+        yield Finding(Mark.BAD, "engine", str(error), "Its log says more.", error.code)
+        return False
     return True
 
 

@@ -60,10 +60,11 @@ def judge(test: LiveTest, target: Target, settings: Settings, known: Semantics |
 
 def spent(test: LiveTest) -> Finding:
     """What the calls cost."""
-    calls = [call for call in test.calls if call.total_ms]
-    about = "about " if any(call.usage is None for call in calls) else ""
-    total = sum(call.tokens for call in calls)
-    return Finding(Mark.GOOD, "spent", f"{about}{total} tokens in {len(calls)} calls")
+    about = "about " if any(call.usage is None and call.tokens for call in test.calls) else ""
+    total = sum(call.tokens for call in test.calls)
+    n_calls = sum(call.n_asked for call in test.calls)
+    calls = "1 call" if n_calls == 1 else f"{n_calls} calls"
+    return Finding(Mark.GOOD, "spent", f"{about}{total} tokens in {calls}")
 
 
 def _nothing(hole: Call) -> Finding:
@@ -152,7 +153,8 @@ def _cache(repeat: Call, first: Call | None) -> Finding:
     if repeat.error is not None:
         return failure("cache", repeat.error)
     if repeat.usage and repeat.usage.cached_tokens:
-        seen = f"{repeat.usage.cached_tokens} of {repeat.usage.prompt_tokens} tokens of a repeated prompt"
+        cached, read = repeat.usage.cached_tokens, repeat.usage.prompt_tokens
+        seen = f"{cached} of {read} tokens ({cached / max(read, 1):.0%}) of a repeated prompt"
         return Finding(Mark.GOOD, "cache", f"{seen} came from the cache")
     seen = "no tokens of a repeated prompt were reported as cached"
     if repeat.first_token_ms is not None and first is not None and first.first_token_ms is not None:

@@ -7,12 +7,13 @@ less than `MAX_TOKENS` tokens.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import BackendError
+from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
 from qwen_ls.call import total
 from qwen_ls.core.budget import estimate_tokens
 from qwen_ls.core.types import CompletionRequest, Document, Skip, TriggerKind, Usage
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
+    from qwen_ls.books import Books
     from qwen_ls.core.types import Chunk
     from qwen_ls.settings import Settings
 
 MAX_TOKENS = 2000
+MAX_ANSWER_TOKENS = 128
+"""The longest answer to the first hole, which may be continued twice."""
 BEFORE = 'def add(a, b):\n    """Return the sum of a and b."""\n    return '
 AFTER = '\n\n\ndef subtract(a, b):\n    """Return a less b."""\n    return a - b\n'
 EXPECTED = ("a + b", "b + a", "sum((a, b))", "sum([a, b])")
@@ -53,6 +57,8 @@ class Call:
     """Why the model was not asked to fill in the middle, where partial mode has answered instead."""
     first_token_ms: float | None = None
     total_ms: float = 0.0
+    n_asked: int = 0
+    """How often the endpoint was asked: again where it refused to fill in the middle, or cut its answer."""
     n_chunks: int = 0
     """How many pieces with text came."""
     streamed: bool = True
@@ -128,10 +134,12 @@ class _Recorder:
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
         began_s, call = self._clock(), self.call
-        used, is_continuation = call.usage, bool(call.text)
+        used, said_before = call.usage, call.text
+        call.n_asked += 1
         call.streamed = request.stream
         asked = request.prompt.text + request.prompt.prefix + request.prompt.suffix
-        call.estimate += estimate_tokens(asked) + request.max_tokens
+        estimate = estimate_tokens(asked) + request.max_tokens
+        call.estimate += estimate
         try:
             async with contextlib.aclosing(self._backend.stream(request)) as chunks:
                 async for chunk in chunks:
@@ -144,7 +152,9 @@ class _Recorder:
                     call.finish_reason = chunk.finish_reason or call.finish_reason
                     yield chunk
         except BackendError as error:
-            if not is_continuation:  # it may fail: the answer stands without
+            if call.text == said_before and not isinstance(error, AnswerError | DeadlineError):
+                call.estimate -= estimate  # a refusal costs nothing
+            if not said_before:  # a continuation may fail: the answer stands without
                 call.error = call.error or error
             raise
         finally:
@@ -172,10 +182,11 @@ async def ask(
         clock: seconds.
     """
     from qwen_ls.backend.prices import price
-    from qwen_ls.books import ledger_path
+    from qwen_ls.books import Books, ledger_path
     from qwen_ls.service import CompletionService
 
     test, made = LiveTest(), list[_Recorder]()
+    books = Books(replace(settings, limits={}), file=ledger_path, price=price, notify=lambda _: None)
 
     def recorded(wanted: Settings) -> Backend:
         try:
@@ -185,9 +196,11 @@ async def ask(
             raise
         return made[-1]
 
-    # What it spends is counted; a limit that is reached does not keep it from its diagnosis.
+    # What it spends is counted; a limit that is reached does not keep it from its diagnosis. An answer that
+    # goes on and on must not cost more than was promised.
+    most = min(settings.max_tokens or MAX_ANSWER_TOKENS, MAX_ANSWER_TOKENS)
     service = CompletionService(
-        replace(settings, limits={}), connect=recorded, ledger=ledger_path, price=price
+        replace(settings, limits={}, max_tokens=most), connect=recorded, ledger=ledger_path, price=price
     )
     try:
         await service.warm()
@@ -197,27 +210,36 @@ async def ask(
             test.hole = made[-1].call
             test.error = test.error or test.hole.error
             if test.error is None and test.hole.total_ms:
-                await _ask_more(test, made[-1], settings)
+                await _ask_more(test, made[-1], settings, books)
     finally:
         await service.aclose()
+        await books.aclose()
     return test
 
 
-async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings) -> None:
+async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings, books: Books) -> None:
     """The calls that the backend is asked directly."""
-    test.suffix = await _measure(test, recorder, settings, (SUFFIX_BEFORE, SUFFIX_AFTER), 24)
-    test.long = await _measure(test, recorder, settings, (LONG_BEFORE, LONG_AFTER), 48)
+    measure = functools.partial(_measure, test, recorder, settings, books)
+    test.suffix = await measure((SUFFIX_BEFORE, SUFFIX_AFTER), 24)
+    test.long = await measure((LONG_BEFORE, LONG_AFTER), 48)
     if test.long is not None and test.long.error is None:
-        test.repeat = await _measure(test, recorder, settings, (LONG_BEFORE, LONG_AFTER), 2)
+        test.repeat = await measure((LONG_BEFORE, LONG_AFTER), 2)
 
 
 async def _measure(
-    test: LiveTest, recorder: _Recorder, settings: Settings, hole: tuple[str, str], max_tokens: int
+    test: LiveTest,
+    recorder: _Recorder,
+    settings: Settings,
+    books: Books,
+    hole: tuple[str, str],
+    max_tokens: int,
 ) -> Call | None:
     """One call, read to its end; None where it could cost more than may be spent."""
+    from qwen_ls.backend.base import AnswerError
     from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
     from qwen_ls.core.context import build_context
     from qwen_ls.core.prompt import build_prompt
+    from qwen_ls.usage import Received
 
     before, after = hole
     target = recorder.target
@@ -233,13 +255,16 @@ async def _measure(
     cost = 2 * estimate_tokens(before + after) + max_tokens
     if sum(call.tokens for call in test.calls) + cost > MAX_TOKENS:
         return None
-    recorder.call = Call()
+    recorder.call = call = Call()
     request = build_request(settings, target.model, prompt, target.max_tokens(max_tokens))
+    ticket = await books.admit(target, request)
     with contextlib.suppress(BackendError):  # it is in the call
         async with contextlib.aclosing(recorder.stream(request)) as chunks:
             async for _ in chunks:
                 pass
-    return recorder.call
+    refused = call.error is not None and not isinstance(call.error, AnswerError)
+    books.settle(ticket, Received(call.text, call.usage, call.finish_reason, refused=refused))
+    return call
 
 
 def _document(text: str) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from qwen_ls.books import ledger_path
 from qwen_ls.commands import EXIT_DONE, EXIT_USAGE, CommandError
-from qwen_ls.ledger import Amounts, Ledger, LedgerError, day_of
+from qwen_ls.entries import Amounts, day_of
+from qwen_ls.ledger import Ledger, LedgerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-    from qwen_ls.ledger import Row
+    from qwen_ls.entries import Row
 
 HEADS = ("model", "requests", "calls", "shown", "accepted", "tokens in", "out", "cached", "cost")
 NOTHING = "nothing yet"
@@ -53,8 +55,8 @@ class Sums:
 
     @property
     def cached_share(self) -> float:
-        """The part of the prompts' tokens that came from the endpoint's context cache."""
-        return self.amounts.cached_tokens / max(self.amounts.prompt_tokens, 1)
+        """The part of the prompts' tokens that came from the context cache, where the endpoint counted."""
+        return self.amounts.cached_tokens / max(self.amounts.counted_prompt_tokens, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,34 +100,31 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: the ledger or the page cannot be used.
     """
-    spans = spans_of(read(ledger_path()), date.fromisoformat(day_of(time.time())[0]))
+    today = date.fromisoformat(day_of(time.time())[0])
+    spans = spans_of(read(ledger_path(), _monday(today)), today)
     if arguments.html:
         try:
             Path(arguments.html).write_text(page(spans), "utf-8")
         except OSError as error:
             raise CommandError(f"cannot write {arguments.html}: {error.strerror or error}") from error
     if arguments.json:
-        print(json.dumps({span.name: span.as_dict() for span in spans}, indent=2, ensure_ascii=False))
+        print(json.dumps({span.name: span.as_dict() for span in spans}, indent=2))
     elif not arguments.html:
-        print("\n\n".join(as_text(span) for span in spans))
+        text = "\n\n".join(as_text(span) for span in spans)
+        encoding = sys.stdout.encoding or "ascii"
+        print(text.encode(encoding, "replace").decode(encoding))  # a model's name may be in any script
         print(f"\nThis stays on this machine: {ledger_path()}")
     return EXIT_DONE
 
 
-def read(file: Path) -> list[Row]:
-    """What was booked; nothing where no ledger was made yet.
+def read(file: Path, since: date) -> list[Row]:
+    """What was booked from a day on; nothing where no ledger was made yet.
 
     Raises:
         CommandError: the file cannot be used.
     """
-    if not file.exists():
-        return []
     try:
-        ledger = Ledger(file)
-        try:
-            return ledger.rows()
-        finally:
-            ledger.close()
+        return Ledger.read(file, since.isoformat())
     except LedgerError as error:
         raise CommandError(f"the ledger {file} cannot be read: {error}", EXIT_USAGE) from error
 
@@ -133,8 +132,12 @@ def read(file: Path) -> list[Row]:
 def spans_of(rows: Iterable[Row], today: date) -> tuple[Span, Span]:
     """Today, and the week since Monday."""
     rows = sorted(rows, key=lambda row: (row.provider, row.model))
-    monday = today - timedelta(days=today.weekday())
-    return _span("today", rows, today, today), _span("this week", rows, monday, today)
+    return _span("today", rows, today, today), _span("this week", rows, _monday(today), today)
+
+
+def _monday(day: date) -> date:
+    """The first day of a day's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def _span(name: str, rows: Sequence[Row], first: date, last: date) -> Span:
@@ -171,7 +174,8 @@ def table(span: Span) -> list[tuple[str, ...]]:
 
 
 def _name(provider: str, model: str) -> str:
-    return f"{provider} {model}".strip() or "before a model was known"
+    name = "".join(char if char.isprintable() else "?" for char in f"{provider} {model}".strip())
+    return name or "before a model was known"
 
 
 def _cells(name: str, sums: Sums) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 One endpoint has one breaker, and each cause of trouble in it a circuit of its own: a gateway that fails now
 and then does not lengthen the pauses that a rate limit asks for. Closed: calls are made. Open: none, until a
-time or until `reset`. Half open, once the time has passed: one call, whose end decides.
+time or until `resume`. Half open, once the time has passed: one call, whose end decides.
 """
 
 from __future__ import annotations
@@ -53,11 +53,14 @@ class Breaker:
         return bool(self._circuits) and not self.remaining_s(now_s)
 
     def stop(self, cause: str, text: str) -> None:
-        """No more calls until `reset`."""
+        """No more calls until `resume`."""
         self._circuits[cause] = _Circuit(text, open_until_s=float("inf"))
 
     def cool_down(self, cause: str, text: str, now_s: float, retry_after_s: float | None = None) -> float:
         """No calls for a while, longer each time the cause comes back; the endpoint's own wish wins.
+
+        Calls that were on their way when the circuit opened fail for the same reason: they do not make it
+        longer. To wait no time at all is no wish: a date in it may be a clock's that is behind ours.
 
         Args:
             cause: a stable id.
@@ -69,16 +72,27 @@ class Breaker:
             The pause, in seconds.
         """
         circuit = self._circuits.setdefault(cause, _Circuit(text))
-        if retry_after_s is None:
+        if retry_after_s is not None and retry_after_s > 0:
+            pause_s = min(retry_after_s, LONGEST_WISH_S)
+        elif circuit.open_until_s > now_s:
+            return circuit.open_until_s - now_s
+        else:
             longest_s = min(FIRST_PAUSE_S * 2.0**circuit.failures, LONGEST_PAUSE_S)
             pause_s = longest_s * (0.5 + 0.5 * self._random())
-        else:
-            pause_s = min(max(retry_after_s, 0.0), LONGEST_WISH_S)
         circuit.text = text
-        circuit.failures = min(circuit.failures + 1, _MOST_FAILURES)
+        if circuit.open_until_s <= now_s:
+            circuit.failures = min(circuit.failures + 1, _MOST_FAILURES)
         circuit.open_until_s = max(circuit.open_until_s, now_s + pause_s)
         return pause_s
 
+    def resume(self) -> None:
+        """The settings changed: what only they can mend may be mended. Other pauses stand."""
+        self._circuits = {
+            cause: circuit
+            for cause, circuit in self._circuits.items()
+            if circuit.open_until_s != float("inf")
+        }
+
     def reset(self) -> None:
-        """The endpoint answered, or the settings changed."""
+        """The endpoint answered."""
         self._circuits.clear()

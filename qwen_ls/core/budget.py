@@ -6,6 +6,8 @@ side for code (1.3 to 1.5 times as many tokens, for Python), and close for Chine
 
 from __future__ import annotations
 
+import re
+
 from qwen_ls.core.text import lines_of
 
 CHARS_PER_TOKEN = 3.2
@@ -22,12 +24,14 @@ LINE_STEP_CHARS = 1024
 CURRENT_LINE_CHARS = 200
 """The current line is never cut closer to the cursor than this."""
 
+_WIDE = re.compile("[\u2e80-\U0010ffff]+")
+
 
 def estimate_tokens(text: str) -> float:
     """About how many tokens Qwen's tokenizer makes of the text."""
     if text.isascii():
         return len(text) / CHARS_PER_TOKEN
-    narrow = sum(char < "\u2e80" for char in text)
+    narrow = len(_WIDE.sub("", text))
     return narrow / CHARS_PER_TOKEN + (len(text) - narrow) / WIDE_CHARS_PER_TOKEN
 
 

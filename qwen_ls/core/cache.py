@@ -1,83 +1,45 @@
-"""What is known already: answers by their context, and the suggestion that is being typed through.
+"""What is known already: the suggestion that is shown, and what was said at other places of a document.
 
 Pure but for being mutable. Time comes from the timer it is built with.
 """
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachetools import TTLCache
-
-from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from qwen_ls.core.types import CompletionContext, RawCompletion
+    from qwen_ls.core.candidate import Candidate
+    from qwen_ls.core.types import CompletionContext
 
-MAX_ENTRIES = 256
+MAX_CANDIDATES = 48
+"""How many candidates a document keeps: with the text around them at most 250 kB."""
 TTL_S = 600.0
-KEY_PREFIX_CHARS, KEY_SUFFIX_CHARS = 4000, 1000
-ANCHOR_CHARS = 256
-SUFFIX_CHARS = 120
+WALK_BACK_CHARS = 128
+"""How far back an answer that was never shown is looked for (llama.vim's distance)."""
+UNWANTED_S = 20.0
+"""How long a suggestion that was turned down stays away."""
+
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A suggestion that was shown, and what stood around it then."""
+class Hit:
+    """A candidate that answers a request."""
 
-    id: str
-    before: str
-    """The end of the text before the cursor."""
-    after: str
-    """The beginning of the text after the cursor."""
-    text: str
-
-    @classmethod
-    def shown(cls, completion_id: str, text: str, context: CompletionContext) -> Candidate:
-        """The candidate for a text that is shown at the context's cursor."""
-        return cls(completion_id, context.prefix[-ANCHOR_CHARS:], context.suffix[: SUFFIX_CHARS * 2], text)
-
-    def rest(self, context: CompletionContext) -> str | None:
-        """What is left of the text if its beginning has been typed since; None where anything else happened.
-
-        The candidate is found again by the text around it, not by its place: lines may have come or gone
-        above. Near the document's beginning there is too little text for that, and nothing may have.
-        """
-        for place in self._places(context.prefix):
-            typed = context.prefix[place:]
-            if self.text.startswith(typed) and len(typed) < len(self.text):
-                return self.text[len(typed) :] if _agree(self.after, context.suffix) else None
-        return None
-
-    def _places(self, prefix: str) -> Iterator[int]:
-        """Where in the prefix the suggestion may begin, the farthest first."""
-        if len(self.before) < ANCHOR_CHARS:
-            if prefix.startswith(self.before):
-                yield len(self.before)
-            return
-        found = prefix.find(self.before, max(0, len(prefix) - len(self.text) - len(self.before)))
-        while found >= 0:
-            yield found + len(self.before)
-            found = prefix.find(self.before, found + 1)
-
-
-def _agree(after: str, suffix: str) -> bool:
-    """Whether two suffixes are the same but for closers that the editor has typed or the user typed over."""
-    one, two = _without_closers(after), _without_closers(suffix)
-    size = min(len(one), len(two), SUFFIX_CHARS)
-    return one[:size] == two[:size] and (size == SUFFIX_CHARS or len(one) == len(two))
-
-
-def _without_closers(suffix: str) -> str:
-    line = current_line_after(suffix)
-    return line.lstrip(CLOSERS + QUOTES + ";, ") + suffix[len(line) :]
+    candidate: Candidate
+    typed: str
+    """What has been typed at its place since."""
+    source: str
+    """`type-through`, `streak`, `cache`, `walk-back` or `fuzzy`."""
 
 
 class CompletionCache:
-    """Answers by context, and one candidate a document."""
+    """The candidates of each document, the newest first, and the one that is shown."""
 
     def __init__(self, timer: Callable[[], float]) -> None:
         """Build an empty cache.
@@ -85,40 +47,88 @@ class CompletionCache:
         Args:
             timer: seconds, ever growing.
         """
-        self._answers: TTLCache[Hashable, RawCompletion] = TTLCache(MAX_ENTRIES, TTL_S, timer)
-        self._candidates: dict[str, Candidate] = {}
+        self._timer = timer
+        self._filed: dict[str, deque[tuple[float, Candidate]]] = {}
+        self._shown: dict[str, Candidate] = {}
 
-    @staticmethod
-    def key(context: CompletionContext, *, multiline: bool) -> Hashable:
-        """What an answer is filed under: what was asked for, and the text around the cursor."""
-        return (
-            multiline,
-            context.document.language_id,
-            context.prefix[-KEY_PREFIX_CHARS:],
-            context.suffix[:KEY_SUFFIX_CHARS],
-        )
+    def find(self, context: CompletionContext, *, multiline: bool, typed: str | None) -> Iterator[Hit]:
+        """The candidates that answer a request, the best first.
 
-    def answer(self, key: Hashable) -> RawCompletion | None:
-        """The answer filed under `key`, if it is not too old."""
-        return self._answers.get(key)
+        What is shown comes first: it must not be replaced while it agrees. Then the answer to this very
+        question, one from further left on the line that says what was typed since, and one whose question
+        differed by a slip above.
 
-    def file(self, key: Hashable, answer: RawCompletion) -> None:
-        """Keep an answer, an empty one too."""
-        self._answers[key] = answer
+        Args:
+            context: where the cursor stands.
+            multiline: whether more than a line is asked for.
+            typed: what has been typed of what is shown, as `Candidate.typed` says.
+        """
+        shown = self._shown.get(context.document.uri)
+        if shown and typed is not None and not self._is_away(shown):
+            if shown.rest_shown(typed):
+                yield Hit(shown, typed, "type-through")
+            elif shown.rest(typed).strip():
+                yield Hit(shown, typed, "streak")
+        known = [one for one in self._of(context.document.uri) if one.whole or not multiline]
+        known = [one for one in known if not self._is_away(one)]
+        yield from (Hit(one, "", "cache") for one in known if one.anchor.is_exact(context))
+        for one in known:
+            typed = one.typed(context)
+            if not typed or len(typed) > WALK_BACK_CHARS or not one.rest(typed).strip():
+                continue
+            if one.anchor.is_exact(context, typed):
+                yield Hit(one, typed, "walk-back")
+        for one in known:
+            # An edit of a word that the answer has may have been made to change the answer.
+            words = one.anchor.changed_words(context) if one.text else None
+            if words is not None and not words & set(_WORD.findall(one.text)):
+                yield Hit(one, "", "fuzzy")
 
-    def candidate(self, uri: str) -> Candidate | None:
-        """The suggestion that was shown last in a document."""
-        return self._candidates.get(uri)
+    def file(self, uri: str, candidate: Candidate) -> None:
+        """Keep what was said, nothing too: asked again, the model would say the same."""
+        filed = self._filed.setdefault(uri, deque(maxlen=MAX_CANDIDATES))
+        filed.appendleft((self._timer(), candidate))
 
-    def show(self, uri: str, candidate: Candidate) -> None:
-        """Remember what is shown now."""
-        self._candidates[uri] = candidate
+    def show(self, uri: str, candidate: Candidate) -> Candidate | None:
+        """Remember what is shown now; returns what was shown before, if that was another one."""
+        before = self._shown.get(uri)
+        self._shown[uri] = candidate
+        return before if before is not candidate else None
+
+    def shown(self, uri: str) -> Candidate | None:
+        """The candidate that was shown last in a document."""
+        return self._shown.get(uri)
+
+    def shown_as(self, completion_id: str) -> Candidate | None:
+        """The candidate that is shown as the completion of that id."""
+        return next((one for one in self._shown.values() if one.id == completion_id), None)
+
+    def turn_down(self, candidate: Candidate) -> None:
+        """The user does not want to see this one for a while."""
+        candidate.unwanted_until_s = self._timer() + UNWANTED_S
+
+    def is_turned_down(self, context: CompletionContext, text: str) -> bool:
+        """Whether the user has just turned down this very text at this very place."""
+        shown = self._shown.get(context.document.uri)
+        for one in (*self._of(context.document.uri), *([shown] if shown else [])):
+            typed = one.typed(context) if self._is_away(one) else None
+            if typed is not None and text == one.rest_shown(typed):
+                return True
+        return False
 
     def forget(self, uri: str) -> None:
         """Drop what is kept for a document that was closed."""
-        self._candidates.pop(uri, None)
+        self._shown.pop(uri, None)
+        self._filed.pop(uri, None)
 
     def clear(self) -> None:
         """Drop everything."""
-        self._answers.clear()
-        self._candidates.clear()
+        self._shown.clear()
+        self._filed.clear()
+
+    def _of(self, uri: str) -> list[Candidate]:
+        now_s = self._timer()
+        return [one for at_s, one in self._filed.get(uri, ()) if now_s - at_s <= TTL_S]
+
+    def _is_away(self, candidate: Candidate) -> bool:
+        return candidate.unwanted_until_s > self._timer()

@@ -18,12 +18,16 @@ BEFORE_CHARS, AFTER_CHARS = 3000, 1000
 """How far around the cursor an image is looked for."""
 CAPTION_CHARS = 300
 """The longest beginning of a caption that is still about the image."""
+IMAGE_TOKENS = 1280
+"""What an image is reckoned with: a token for each 28 by 28 pixels; large ones are made smaller than this."""
 
 _MARKDOWN = re.compile(
     r"!\[(?:[^\[\]\\\n]|\\.|\[[^\]\n]*\])*\]"
-    r"(?:\(\s*(?:<(?P<bracketed>[^<>\n]+)>|(?P<bare>[^\s()<>]+))(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\s*\)"
-    r"|\[(?P<label>[^\[\]\n]+)\])"
+    r"(?:\(\s*(?:<(?P<bracketed>[^<>\n]+)>|(?P<bare>(?:[^\s()<>]|\([^\s()<>]*\))+))"
+    r"(?:\s+(?:\"[^\"\n]*\"|'[^'\n]*'))?\s*\)|\[(?P<label>[^\[\]\n]+)\])"
+    r"(?:\{[^{}\n]*\})?"  # Pandoc's and Quarto's attributes
 )
+_MARKDOWN_LABEL = re.compile(r"!\[(?P<label>[^\[\]\n]+)\](?:\[\])?(?![\[(])")
 _HTML = re.compile(
     r"<img\b[^<>]*?\bsrc\s*=\s*(?:\"(?P<double>[^\"<>\n]+)\"|'(?P<single>[^'<>\n]+)'|(?P<bare>[^\s\"'<>]+))"
     r"[^<>]*>?",
@@ -37,18 +41,18 @@ _RST = re.compile(
 _LATEX = re.compile(r"\\includegraphics\*?\s*(?:\[[^\]]*\])?\s*\{(?P<path>[^{}\n]+)\}")
 _ASCIIDOC = re.compile(r"(?:^\.[^\s.][^\n]*\n)?image::?(?P<path>[^\s\[\]]+)\[[^\]\n]*\]?", re.MULTILINE)
 
-PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {
-    "markdown": (_MARKDOWN, _HTML),
-    "quarto": (_MARKDOWN, _HTML),
-    "rmd": (_MARKDOWN, _HTML),
-    "mdx": (_MARKDOWN, _HTML),
-    "html": (_HTML,),
-    "restructuredtext": (_RST,),
-    "latex": (_LATEX,),
-    "tex": (_LATEX,),
-    "asciidoc": (_ASCIIDOC,),
+_LANGUAGES = {
+    "markdown quarto rmd rmarkdown mdx markdown.mdx pandoc gfm": (_MARKDOWN, _MARKDOWN_LABEL, _HTML),
+    "html xhtml mhtml": (_HTML,),
+    "restructuredtext rst": (_RST,),
+    "latex tex plaintex": (_LATEX,),
+    "asciidoc asciidoctor adoc": (_ASCIIDOC,),
 }
-"""By language id: what an image looks like. One group of each match is its address, or its label."""
+PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {
+    language: patterns for languages, patterns in _LANGUAGES.items() for language in languages.split()
+}
+"""By language id, as VS Code, Vim and Emacs have them: what an image looks like. One group of each match is
+its address, or its label."""
 
 _MARKUP = re.compile(
     r"<[^<>]*>?"

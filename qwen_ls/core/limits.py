@@ -68,7 +68,7 @@ class Refusal:
     """Its snake_case name."""
     allowed: float
     until_s: float | None
-    """When the same call would fit if no other is made; None where it never will."""
+    """When the same call would fit at the earliest, if no other is made; None where it never will."""
 
 
 def refusal(limits: Limits, minute: Sequence[Recent], day: Day, want: Want, now_s: float) -> Refusal | None:
@@ -120,5 +120,4 @@ def _by_minute(
 def _by_day(name: str, limit: float | None, used: float, want: float, ends_s: float) -> Refusal | None:
     if limit is None or used + want <= limit + _TINY:
         return None
-    # What would not fit into a fresh day either is still told as the day's: tomorrow's document is another.
-    return Refusal(name, limit, ends_s)
+    return Refusal(name, limit, ends_s if want <= limit + _TINY else None)

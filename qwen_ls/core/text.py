@@ -107,3 +107,21 @@ def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str, list[str]
         elif char in CLOSERS and not stack:
             found.append((char, match.start()))
     return found, quote, stack
+
+
+def common_length(one: str, other: str, limit: int | None = None) -> int:
+    """How many characters two texts begin with in common, by halving: no loop over characters.
+
+    Args:
+        one: a text.
+        other: another one.
+        limit: how many are looked at; by default, as many as the shorter text has.
+    """
+    low, high = 0, min(len(one), len(other)) if limit is None else limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

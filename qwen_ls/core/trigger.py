@@ -1,4 +1,4 @@
-"""Whether to ask, for how much, and how long to wait first. Pure: settings in, `Ask` or `Skip` out."""
+"""Whether to ask, and for how much. Pure: settings in, `Ask` or `Skip` out."""
 
 from __future__ import annotations
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 LINE_LINES, BLOCK_LINES = 1, 24
-WAIT_S = 0.12
-"""The wait where the next key is likely: inside a word."""
-WAIT_AT_BOUNDARY_S = 0.06
-"""The wait after punctuation, a blank or a line end: a place where one stops to think."""
 
 _TAIL_OF_CLOSERS = re.compile(r"""[\s)\]}>"'`]*[\s:{;,]*""")
 _OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
@@ -28,24 +24,20 @@ _OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked for: at most so many lines and tokens, after a wait."""
+    """What is asked for: at most so many lines and tokens."""
 
     multiline: bool
     max_lines: int
     max_tokens: int
-    delay_s: float
 
 
-def decide(
-    context: CompletionContext, settings: Settings, *, enabled: bool = True, waited_s: float = 0.0
-) -> Ask | Skip:
+def decide(context: CompletionContext, settings: Settings, *, enabled: bool = True) -> Ask | Skip:
     """The gate. An explicit request passes it, but never the deny list.
 
     Args:
         context: where the cursor stands.
         settings: the settings in force.
         enabled: the switch that `qwen-ls.toggle` flips.
-        waited_s: how long the document has been at rest already; credited to the wait.
     """
     if denied(context.document.uri, settings.exclude):
         return Skip(Reason.DENIED)
@@ -59,7 +51,6 @@ def decide(
         multiline=multiline,
         max_lines=settings.max_lines or (BLOCK_LINES if multiline else LINE_LINES),
         max_tokens=settings.max_tokens or (BLOCK_TOKENS if multiline else LINE_TOKENS),
-        delay_s=_delay(context, settings, waited_s),
     )
 
 
@@ -104,14 +95,3 @@ def _block_is_empty(context: CompletionContext, opener: str) -> bool:
     rest = context.suffix[len(context.line_suffix) :]
     following = next((line for line in lines_of(rest) if line.strip()), "")
     return not following or width_of(indent_of(following)) <= width_of(indent_of(opener))
-
-
-def _delay(context: CompletionContext, settings: Settings, waited_s: float) -> float:
-    """Seconds still to wait before a call."""
-    if context.trigger is TriggerKind.INVOKED:
-        return 0.0
-    last = context.prefix[-1:]
-    wait_s = WAIT_S if last.isalnum() or last == "_" else WAIT_AT_BOUNDARY_S
-    if isinstance(settings.debounce_ms, int):
-        wait_s = settings.debounce_ms / 1000
-    return max(0.0, wait_s - max(waited_s, 0.0))

@@ -58,6 +58,7 @@ class Reason(enum.StrEnum):
     EMPTY = "the model had nothing to say"
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"
+    TURNED_DOWN = "you have just turned this suggestion down here"
     SUPERSEDED = "a newer request took its place"
     ABANDONED = "the document was closed or the settings changed meanwhile"
 
@@ -207,7 +208,7 @@ class Completion:
     start: int
     end: int
     source: str
-    """Where it came from: `network`, `cache` or `type-through`."""
+    """Where it came from: `network`, or what of the cache had it (`core.cache.Hit`)."""
     usage: Usage | None = None
     latency_s: float = 0.0
 

@@ -21,7 +21,7 @@ def initialize_result(params: Mapping[str, Any]) -> dict[str, Any]:
         "positionEncoding": position_encoding(params),
         "textDocumentSync": {"openClose": True, "change": INCREMENTAL, "save": False},
         "executeCommandProvider": {"commands": list(COMMANDS)},
-        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": False}},
+        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
     if isinstance(_client(params, "notebookDocument"), dict):
         capabilities["notebookDocumentSync"] = {"notebookSelector": [{"notebook": "*"}]}

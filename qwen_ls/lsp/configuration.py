@@ -15,7 +15,7 @@ from qwen_ls.lsp.completions import log_failure
 from qwen_ls.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from qwen_ls.lsp.status import Herald
 
@@ -77,18 +77,14 @@ class Configuration:
         self._load = load
         self._options: Mapping[str, Any] | None = None
         self._section: Mapping[str, Any] | None = None
-        self._workspace: Path | None = None
-
-    @property
-    def roots(self) -> tuple[Path, ...]:
-        """The workspace's folders, as far as they are known."""
-        return (self._workspace,) if self._workspace else ()
+        self.roots: tuple[Path, ...] = ()
+        """The workspace's folders; the first one's file of settings is the project's."""
 
     def learn(self, params: types.InitializeParams) -> None:
         """Take what `initialize` says."""
         options: Any = params.initialization_options
         self._options = options if isinstance(options, dict) else None
-        self._workspace = workspace_of(params)
+        self.roots = roots_of(params)
         capabilities = params.capabilities
         self.can_ask = bool(get_capability(capabilities, "workspace.configuration", False))
         self.can_register = bool(
@@ -100,6 +96,12 @@ class Configuration:
         if isinstance(pushed, dict):
             section = pushed.get(SECTION, pushed)
             self._section = section if isinstance(section, dict) else None
+
+    def change_roots(self, added: Iterable[Any], removed: Iterable[Any]) -> None:
+        """Take folders that a client opens in its workspace, and let go of those that it closes; as URIs."""
+        gone, new = set(map(_path, removed)), map(_path, added)
+        kept = [root for root in self.roots if root not in gone]
+        self.roots = tuple(dict.fromkeys([*kept, *(path for path in new if path)]))
 
     async def fetch(self, ask: Callable[[str, Any], Awaitable[Any]]) -> None:
         """Ask the client for our section. A client that does not answer is no trouble."""
@@ -120,7 +122,7 @@ class Configuration:
             loaded = self._load(
                 initialization_options=self._options,
                 configuration=self._section,
-                workspace=self._workspace,
+                workspace=self.roots[0] if self.roots else None,
             )
         except Exception as error:  # nothing in the settings can stop the server
             log_failure("reading the settings", error)
@@ -131,9 +133,13 @@ class Configuration:
         return self.settings
 
 
-def workspace_of(params: types.InitializeParams) -> Path | None:
-    """The project's root, if the client has one open."""
-    folders = params.workspace_folders or []
-    uri = folders[0].uri if folders else params.root_uri
-    path = to_fs_path(uri) if uri else params.root_path
+def roots_of(params: types.InitializeParams) -> tuple[Path, ...]:
+    """The folders of the workspace, as far as the client has one open."""
+    uris = [folder.uri for folder in params.workspace_folders or []]
+    paths = [to_fs_path(uri) for uri in uris or ([params.root_uri] if params.root_uri else [])]
+    return tuple(Path(path) for path in paths or [params.root_path] if path)
+
+
+def _path(uri: Any) -> Path | None:
+    path = to_fs_path(uri) if isinstance(uri, str) else None
     return Path(path) if path else None

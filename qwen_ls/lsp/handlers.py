@@ -42,6 +42,7 @@ def register(server: QwenLanguageServer) -> None:
         types.NOTEBOOK_DOCUMENT_DID_CHANGE: bound(notebook_did_change),
         types.NOTEBOOK_DOCUMENT_DID_CLOSE: bound(notebook_did_close),
         types.WORKSPACE_DID_CHANGE_CONFIGURATION: bound(did_change_configuration),
+        types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: bound(did_change_workspace_folders),
         "textDocument/didShowCompletion": bound(did_show),
         "textDocument/didPartiallyAcceptCompletion": bound(did_partially_accept),
     }
@@ -244,3 +245,17 @@ def did_change_configuration(server: QwenLanguageServer, params: Any) -> None:
         return
     server.configuration.take(params.get("settings") if isinstance(params, dict) else None)
     server.apply_settings()
+
+
+def did_change_workspace_folders(server: QwenLanguageServer, params: Any) -> None:
+    """Folders were opened or closed: images may come from those that are open."""
+    event = field(params, "event", dict)
+
+    def uris(name: str) -> list[Any]:
+        folders = event.get(name)
+        return (
+            [one.get("uri") for one in folders if isinstance(one, dict)] if isinstance(folders, list) else []
+        )
+
+    server.configuration.change_roots(uris("added"), uris("removed"))
+    server.service.look_at(server.documents, server.configuration.roots)

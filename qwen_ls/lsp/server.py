@@ -51,7 +51,7 @@ def _real_service(
     from qwen_ls.backend.connect import connect
     from qwen_ls.backend.memory import Memory
     from qwen_ls.backend.prices import price
-    from qwen_ls.backend.streams import remembered
+    from qwen_ls.backend.streams import Streams
     from qwen_ls.books import ledger_path
     from qwen_ls.report import Status
     from qwen_ls.service import CompletionService
@@ -59,7 +59,7 @@ def _real_service(
     def preparing(text: str) -> None:
         on_status(Status("thinking", text) if text else service.status())
 
-    remembering = partial(connect, memory=Memory(semantics=remembered()), on_status=preparing)
+    remembering = partial(connect, memory=Memory(semantics=Streams()), on_status=preparing)
     service = CompletionService(
         settings,
         connect=remembering,

@@ -210,7 +210,7 @@ async def test_a_refused_key_names_its_source_and_is_not_shown(fake: FakeDashSco
     with pytest.raises(base.AuthenticationError) as caught:
         await ask(made(key=key))
     assert "environment variable DASHSCOPE_API_KEY" in str(caught.value)
-    assert "region is set to beijing" in str(caught.value)
+    assert "the region beijing" in str(caught.value)
     assert key not in "".join(traceback.format_exception(caught.value))
 
 

@@ -432,6 +432,17 @@ async def test_a_fleet_whose_replica_failed_is_asked_once_more(provider: str, ca
         assert len(server.exchanges) == calls
 
 
+async def test_a_fleet_that_asks_to_wait_is_not_asked_again() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(response(b"", status="503 Busy", more="retry-after: 17\r\n"))
+
+    async with ByteServer(answer) as server, connected(server.url) as backend:
+        with pytest.raises(base.ServerError) as raised:
+            await ask(backend)
+        assert raised.value.retry_after_s == 17
+        assert len(server.exchanges) == 1
+
+
 async def test_a_fleet_that_is_gone_is_not_asked_for_ever() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.send(response(b"", status="502 Gone"))

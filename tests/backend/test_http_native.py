@@ -105,6 +105,21 @@ async def test_cached_tokens_are_counted(fake: FakeDashScope, made: Connect) -> 
     assert answer.usage.cached_tokens >= 256
 
 
+async def test_a_stream_that_is_not_incremental_all_the_same_is_found_out(fake, made) -> None:
+    """Text is never shown twice: the first answer is given up, the next ones are read right."""
+    fake.behaviour = Behaviour(ignores_incremental=True)
+    backend = made()
+    with pytest.raises(base.AnswerError):
+        await ask(backend)
+    assert [(await ask(backend)).text for _ in range(2)] == [ANSWER] * 2
+
+
+async def test_models_that_only_stream_increments_are_asked_for_them(fake, made) -> None:
+    assert (await ask(made(model="qwen3-8b"))).text == ANSWER
+    with pytest.raises(base.RequestError):
+        await ask(made(model="qwen3-8b", extra_body={"incremental_output": False}))
+
+
 @pytest.mark.parametrize("streaming", ["auto", "off"])
 @pytest.mark.parametrize("model", ["qwen3-vl-plus", "qwen3-coder-flash"])
 async def test_the_wrong_path_is_repaired_once_and_remembered(fake, made, model, streaming) -> None:
@@ -157,7 +172,7 @@ async def test_flat_errors_in_every_carrier(fake, made, fault, expected, carrier
 async def test_a_refused_key_names_the_region(fake: FakeDashScope, made: Connect) -> None:
     with pytest.raises(base.AuthenticationError) as caught:
         await ask(made(key="sk-elsewhere", region="singapore"))
-    assert "region is set to singapore" in str(caught.value)
+    assert "the region singapore" in str(caught.value)
 
 
 async def test_an_unknown_model_is_told_with_one_that_is_served(fake: FakeDashScope, made: Connect) -> None:

@@ -326,6 +326,21 @@ def test_a_workspace_sends_its_header_even_to_an_address_of_the_settings() -> No
     assert target_of(provider="llama.cpp", workspace_id="llm-x").workspace == ""
 
 
+@pytest.mark.parametrize(
+    "pasted", ["https://api.deepseek.com", "https://api.deepseek.com/v1/chat/completions"]
+)
+def test_at_the_vendors_own_host_the_row_knows_the_path(pasted: str) -> None:
+    assert (
+        resolve(Settings(provider="deepseek", base_url=pasted)).url
+        == "https://api.deepseek.com/beta/completions"
+    )
+
+
+def test_elsewhere_the_path_stays() -> None:
+    for url in ("http://127.0.0.1:8000/other", "https://relay.example/v1"):
+        assert resolve(Settings(provider="vllm", base_url=url, model="qwen")).base_url == url
+
+
 def test_a_region_that_the_address_overrules_is_noted() -> None:
     assert "singapore" in target_of(base_url="https://dashscope-intl.aliyuncs.com").notes[0]
     assert target_of(base_url="https://dashscope-intl.aliyuncs.com", region="singapore").notes == ()

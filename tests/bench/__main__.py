@@ -1,7 +1,8 @@
 """`python -m tests.bench`: the server's own cost, beside a stock pygls server and a bare JSON-RPC loop.
 
 All variants of a row are measured in turn, in one run: read the ratios, not the milliseconds. `--json FILE`
-writes the figures; `--quick` makes a run of a minute.
+writes the figures; `--quick` makes a run of a minute. `python -m tests.bench replay` is another bench: what a
+typist gets, and what it costs, beside a naive server (`tests.bench.replay`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.bench import prefix
+from tests.bench import prefix, replay
 from tests.bench.wire import PYTHON, Server, typed
-from tests.fake_dashscope import FakeDashScope
+from tests.fake_dashscope import Behaviour, FakeDashScope
+from tests.fake_dashscope.record import Recorded
 
 SUGGESTION = "x" * 3000
 LEDGER_DIR = os.environ.get("QWEN_LS_LEDGER_DIR") or tempfile.mkdtemp(prefix="qwen-ls-bench-")
@@ -29,6 +31,9 @@ BARE = [PYTHON, "-m", "tests.bench.bare"]
 STOCK = [PYTHON, "-m", "tests.bench.stock"]
 OURS = [PYTHON, "-m", "qwen_ls", "--stdio"]
 VARIANTS = {"bare loop": BARE, "stock pygls": STOCK, "qwen-ls": OURS}
+
+LEDGER_S = 2.0
+"""After so long what was used has been written to the ledger for the first time."""
 
 Rows = list[dict[str, Any]]
 
@@ -124,6 +129,39 @@ def uncached(rounds: int, fake: FakeDashScope) -> Rows:
     return [row("uncached", "the call itself", calls, floor), row("uncached", "qwen-ls", answers, floor)]
 
 
+def closing(rounds: int, fake: FakeDashScope) -> Rows:
+    """From a cancel, or from typing what the answer does not say, until the endpoint has lost its client."""
+    cancelled: list[float] = []
+    contradicted: list[float] = []
+    lines = [f"total_{n} = " for n in range(2 * rounds)]
+    fake.answer, fake.behaviour = "compute(1, " + "argument, " * 200, Behaviour(hold_after=2)
+    with Server(OURS, environment()) as server:
+        server.initialize(options(fake))
+        server.open("\n".join(lines))
+        for n, line in enumerate(lines):
+            request_id = server.ask(n, len(line), kind=1 + n % 2)
+            while not (call := asked(fake, line)):
+                time.sleep(0.001)
+            start = time.monotonic()
+            if n % 2:
+                server.ask(n, len(line) + 1, typed(n, len(line), "?", n + 1))
+            else:
+                server.write({"method": "$/cancelRequest", "params": {"id": request_id}})
+            call.cancelled.wait_sync()
+            (contradicted if n % 2 else cancelled).append((call.cancelled_at or 0.0) - start)
+    fake.behaviour = Behaviour()
+    floor = statistics.median(cancelled)
+    return [
+        row("closed at the endpoint", "cancelled", cancelled, floor),
+        row("closed at the endpoint", "typed otherwise", contradicted, floor),
+    ]
+
+
+def asked(fake: FakeDashScope, line: str) -> Recorded | None:
+    """The call for the end of that line, once its answer has begun."""
+    return next((call for call in fake.requests if call.prefix.endswith(line) and call.chunks), None)
+
+
 def start_up(rounds: int, fake: FakeDashScope) -> Rows:
     """From spawning to the answer to `initialize`, and to the first completion."""
     fake.answer = "compute(1)"
@@ -158,6 +196,7 @@ def memory(changes: int, fake: FakeDashScope) -> Rows:
             warm = 2_000
             for version in range(warm):
                 server.write(typed(0, 8, "x" if version % 2 else "\n", version))
+            time.sleep(LEDGER_S)  # its import and its thread come once; they are no growth
             server.complete(0, 8)
             before = server.rss_kib()
             for version in range(changes):
@@ -207,14 +246,30 @@ def show(rows: Rows) -> None:
 def main() -> int:
     """Run every part."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=["server", "replay", "prefix"], default="server")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("part", nargs="?", choices=["prefix"], help="only this part")
+    parser.add_argument("--seed", type=int, default=0, help="of the replay's typist and endpoint")
+    parser.add_argument("--real", action="store_true", help="replay: in real time, with the local model")
+    parser.add_argument("--client", choices=replay.CLIENTS, default="vscode", help="replay: who asks")
     arguments = parser.parse_args()
     if arguments.part == "prefix":
-        show(prefix.run())
-        return 0
-    scale = 1 if arguments.quick else 4
+        figures: Any = prefix.run()
+        show(figures)
+    elif arguments.part == "replay":
+        figures = replay.main(
+            quick=arguments.quick, seed=arguments.seed, real=arguments.real, client=arguments.client
+        )
+    else:
+        figures = server(quick=arguments.quick)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1), "utf-8")
+    return 0
+
+
+def server(*, quick: bool) -> Rows:
+    """Measure what the server itself costs."""
+    scale = 1 if quick else 4
     everything: Rows = []
     with FakeDashScope.in_thread() as fake:
         parts: list[Callable[[], Rows]] = [
@@ -223,6 +278,7 @@ def main() -> int:
             lambda: keystrokes("100k lines", 15 * scale, fake),
             lambda: keystrokes("5 MB line", 2 * scale, fake),
             lambda: uncached(50 * scale, fake),
+            lambda: closing(10 * scale, fake),
             lambda: start_up(3 * scale, fake),
             lambda: memory(5_000 * scale, fake),
             lambda: burst(5_000),
@@ -232,9 +288,7 @@ def main() -> int:
             rows = part()
             show(rows)
             everything += rows
-    if arguments.json:
-        arguments.json.write_text(json.dumps(everything, indent=1), "utf-8")
-    return 0
+    return everything
 
 
 if __name__ == "__main__":

@@ -91,15 +91,18 @@ class Server:
 
     def complete(self, line: int, character: int, *before: dict[str, Any], kind: int = 2) -> Any:
         """One inline completion."""
-        return self.request(
-            "textDocument/inlineCompletion",
-            {
-                "textDocument": {"uri": URI},
-                "position": {"line": line, "character": character},
-                "context": {"triggerKind": kind},
-            },
-            *before,
-        )
+        return self.answer(self.ask(line, character, *before, kind=kind))
+
+    def ask(self, line: int, character: int, *before: dict[str, Any], kind: int = 2) -> int:
+        """Ask for an inline completion, and do not wait for it; returns the request's id."""
+        params = {
+            "textDocument": {"uri": URI},
+            "position": {"line": line, "character": character},
+            "context": {"triggerKind": kind},
+        }
+        self._id += 1
+        self.write(*before, {"id": self._id, "method": "textDocument/inlineCompletion", "params": params})
+        return self._id
 
     def rss_kib(self) -> int:
         """The memory that is the process's own, in KiB (Linux)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from qwen_ls.backend.base import TlsError
-from qwen_ls.backend.streams import remember, remembered
+from qwen_ls.backend.streams import Streams, remember
 from qwen_ls.backend.tls import shake_hands
 from qwen_ls.backend.wire.semantics import Semantics
 from tests.backend.asking import target_of
@@ -73,6 +73,7 @@ def test_doctor_says_that_partial_mode_has_to_answer(qwen_ls, fake):
     assert done.returncode == 0, done.stdout
     assert "partial mode answers instead" in done.stdout
     assert "→ Set strategy to partial" in done.stdout
+    assert done.stdout.endswith("it works; see the lines with a !\n")
 
 
 def test_doctor_asks_the_native_api(qwen_ls, fake):
@@ -88,6 +89,47 @@ def test_doctor_costs_less_than_it_promises_and_says_what(qwen_ls, fake):
     assert 300 < total < 2000
     assert findings(done)["spent"]["seen"] == f"{total} tokens in 4 calls"
     assert measured["calls"] == len([r for r in fake.requests if r.method == "POST"]) == 4
+    booked = json.loads(qwen_ls("stats", "--json").stdout)["today"]["total"]
+    assert booked["calls"] == 4
+    assert booked["prompt_tokens"] >= measured["prompt_tokens"]
+
+
+def test_a_refused_attempt_is_a_call_and_costs_nothing(qwen_ls, fake):
+    fake.script.append(Reply(fault="model_not_supported"))
+    done = qwen_ls("doctor", "--json")
+    measured = json.loads(done.stdout)["measured"]
+    assert measured["calls"] == len([r for r in fake.requests if r.method == "POST"]) == 5
+    total = measured["prompt_tokens"] + measured["completion_tokens"]
+    assert findings(done)["spent"]["seen"] == f"{total} tokens in 5 calls"
+
+
+def test_a_refusal_alone_costs_nothing(qwen_ls, fake):
+    fake.behaviour = Behaviour(fault="rate_limit")
+    assert findings(qwen_ls("doctor", "--json"))["spent"]["seen"] == "0 tokens in 1 call"
+
+
+@pytest.mark.parametrize("more", [[], ["--set", "protocol=dashscope"], ["--set", "streaming=off"]])
+def test_a_model_that_goes_on_and_on_costs_no_more_than_was_promised(qwen_ls, fake, more):
+    fake.behaviour = Behaviour(sloppy="endless")
+    measured = json.loads(qwen_ls("doctor", "--json", "--set", "maxTokens=8192", *more).stdout)["measured"]
+    assert measured["prompt_tokens"] + measured["completion_tokens"] < 2000
+
+
+def test_a_native_path_that_the_row_has_wrong_is_said(qwen_ls, fake):
+    row = 'models={"qwen3-coder-flash": {"nativePath": "multimodal"}}'
+    done = qwen_ls(
+        "doctor", "--json", "--set", "protocol=dashscope", "--set", "model=qwen3-coder-flash", "--set", row
+    )
+    found = findings(done)
+    assert found["path"]["mark"] == "doubtful"
+    assert "nativePath to text" in found["path"]["remedy"]
+    assert "each holds new text (saved" in found["streaming"]["seen"]
+
+
+def test_a_model_that_would_think_is_said(qwen_ls, fake):
+    row = 'models={"qwen3-8b": {"thinking": "never"}}'
+    found = findings(qwen_ls("doctor", "--json", "--set", "model=qwen3-8b", "--set", row))
+    assert "hybrid" in found["call"]["remedy"]
 
 
 def test_a_cached_prompt_is_seen(qwen_ls, fake):
@@ -102,7 +144,7 @@ def test_a_cumulative_stream_is_seen_and_kept_for_the_server(qwen_ls, fake, tmp_
     found = findings(qwen_ls("doctor", "--json"))
     assert "each holds all the text so far (saved" in found["streaming"]["seen"]
     assert found["answer"]["mark"] == "good"
-    kept = remembered(tmp_path / "state" / "streams.json")
+    kept = Streams(tmp_path / "state" / "streams.json")
     assert kept.recall(f"{fake.compat_url}/completions", "qwen-coder-turbo") is Semantics.CUMULATIVE
     assert KEY not in (tmp_path / "state" / "streams.json").read_text("utf-8")
 
@@ -173,10 +215,10 @@ def test_what_is_kept_is_kept_once_and_rubbish_is_nothing(tmp_path):
     remember("http://a", "m", Semantics.DELTA, path)
     remember("http://a", "m", Semantics.CUMULATIVE, path)
     assert len(json.loads(path.read_text("utf-8"))) == 1
-    assert remembered(path).recall("http://a", "m") is Semantics.CUMULATIVE
+    assert Streams(path).recall("http://a", "m") is Semantics.CUMULATIVE
     for rubbish in ("", "{", "[1]", '[{"url": 1}]', '[{"url": "a", "model": "m", "stream": "?"}]'):
         path.write_text(rubbish, "utf-8")
-        assert remembered(path).recall("http://a", "m") is None
+        assert Streams(path).recall("http://a", "m") is None
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -16,7 +16,7 @@ from qwen_ls.core.breaker import LONGEST_PAUSE_S, LONGEST_WISH_S, Breaker
         pytest.param(0.0, [None] * 3, [0.5, 1, 2], id="by chance up to half as long"),
         pytest.param(1.0, [30.0, None, 0.25], [30, 2, 0.25], id="the endpoint's wish wins"),
         pytest.param(1.0, [1e6], [LONGEST_WISH_S], id="within reason"),
-        pytest.param(1.0, [-5.0, 0.0], [0, 0], id="no pause is wanted"),
+        pytest.param(1.0, [-5.0, 0.0], [1, 2], id="to wait no time is no wish"),
     ],
 )
 def test_pauses(chance: float, wishes: list[float | None], pauses: list[float]) -> None:
@@ -31,12 +31,22 @@ def test_pauses(chance: float, wishes: list[float | None], pauses: list[float]) 
 
 def test_each_cause_has_its_own_count() -> None:
     breaker = Breaker()
-    assert [breaker.cool_down("server", "S", 0) for _ in range(3)] == [1, 2, 4]
-    assert breaker.cool_down("rate limit", "R", 0) == 1
+    assert [breaker.cool_down("server", "S", now_s) for now_s in (0, 1, 3)] == [1, 2, 4]
+    assert breaker.cool_down("rate limit", "R", 3) == 1
     assert breaker.text == "S"
-    assert breaker.cool_down("rate limit", "R", 0, 9) == 9
+    assert breaker.cool_down("rate limit", "R", 3, 9) == 9
     assert breaker.text == "R"
-    assert breaker.remaining_s(0) == 9
+    assert breaker.remaining_s(3) == 9
+
+
+def test_calls_that_fail_together_are_one_failure() -> None:
+    breaker = Breaker()
+    pauses = [breaker.cool_down("server", "S", now_s) for now_s in (0, 0.25, 0.5)]
+    assert pauses == [1, 0.75, 0.5]
+    assert breaker.remaining_s(0.5) == 0.5
+    assert breaker.cool_down("server", "S", 1) == 2
+    assert breaker.cool_down("server", "S", 1.5, 30) == 30, "a longer wish is heard"
+    assert breaker.remaining_s(1.5) == 30
 
 
 def test_what_only_new_settings_mend_stays() -> None:
@@ -46,6 +56,9 @@ def test_what_only_new_settings_mend_stays() -> None:
     assert breaker.remaining_s(1e9) == float("inf")
     assert not breaker.is_half_open(1e9)
     assert breaker.text == "The key was refused."
+    breaker.resume()
+    assert breaker.remaining_s(0) == 1, "what time mends takes its time"
+    assert breaker.text == "S"
     breaker.reset()
     assert breaker.remaining_s(0) == 0
     assert not breaker.is_half_open(0)

@@ -1,55 +1,103 @@
-"""What is answered without a call: the rest of what is shown, and nothing that does not fit."""
+"""Which candidate answers a request, and which does not."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from qwen_ls.core.cache import ANCHOR_CHARS, Candidate
+from qwen_ls.core.cache import TTL_S, UNWANTED_S, CompletionCache
+from qwen_ls.core.candidate import Anchor, Candidate
 from tests.marked import context
 
-LONG = "# " + "0123456789" * 30 + "\n"
-BELOW = "\n" + "".join(f"line_{number} = {number}\n" for number in range(20))
+URI = "file:///p/a.py"
+ABOVE = "import os\n\ndef first(a, b):\n    return a+b\n\n"
 
 
-def rest(shown: str, text: str, now: str) -> str | None:
-    """What is left of `text`, shown at the first picture's cursor, at the second's."""
-    return Candidate.shown("c1", text, context(shown)).rest(context(now))
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def said(picture: str, text: str, *, shown: str = "", whole: bool = False) -> Candidate:
+    return Candidate(text, Anchor.at(context(picture)), text, whole, shown)
+
+
+def found(cache: CompletionCache, picture: str, *, multiline: bool = False) -> list[tuple[str, str]]:
+    """The sources and the rests of what answers, the best first."""
+    now = context(picture)
+    shown = cache.shown(URI)
+    hits = cache.find(now, multiline=multiline, typed=shown.typed(now) if shown else None)
+    return [(hit.source, hit.candidate.rest(hit.typed)) for hit in hits]
 
 
 @pytest.mark.parametrize(
-    ("shown", "text", "now", "left"),
+    ("filed", "text", "now", "hit"),
     [
-        pytest.param("x = █", "12", "x = 1█", "2", id="typed-along"),
-        pytest.param("x = █", "12", "x = █", "12", id="as-shown"),
-        pytest.param("x = █", "12", "x = 12█", None, id="all-typed"),
-        pytest.param("x = █", "12", "x = 2█", None, id="another-key"),
-        pytest.param("x = █", "12", "x █", None, id="deleted"),
-        pytest.param("█\nx = 1", "import os", "imp█\nx = 1", "ort os", id="at-the-document-s-beginning"),
-        pytest.param("█\nx = 1", "import os", "z█\nx = 1", None, id="another-key-at-the-beginning"),
-        pytest.param("x = █", "1", "x = y\nx = █", None, id="the-same-few-words-elsewhere"),
-        pytest.param(LONG + "x = █", "12", "import os\n" + LONG + "x = 1█", "2", id="lines-came-above"),
-        pytest.param("x = █" + BELOW, "12", "x = 1█" + BELOW, "2", id="code-below"),
-        pytest.param("x = █" + BELOW, "12", "x = 1█", None, id="code-below-deleted"),
-        pytest.param("x = █" + BELOW, "12", "x = 1█" + BELOW[1:], None, id="line-end-deleted"),
-        pytest.param("f(█", "a, b)", "f(a█)", ", b)", id="the-editor-closed-a-bracket"),
+        pytest.param("x = █", "sum(xs)", "x = █", ("cache", "sum(xs)"), id="the-same-question"),
+        pytest.param("x = █", "sum(xs)", "x = su█", ("walk-back", "m(xs)"), id="from-further-left"),
+        pytest.param("x = █", "a\nb", "x = a\n█", ("walk-back", "b"), id="from-the-line-above"),
+        pytest.param("x = █", "sum(xs)", "x = m█", None, id="something-else-was-typed"),
+        pytest.param("x = █", "sum(xs)", "x = sum(xs)█", None, id="all-of-it-was-typed"),
+        pytest.param("x = █", "a" * 200, "x = " + "a" * 150 + "█", None, id="too-far-left"),
+        pytest.param("x = █", "1", "y = █", None, id="another-line"),
+        pytest.param("x = █\ny", "1", "x = █\nz", None, id="another-line-below"),
+        pytest.param(
+            ABOVE + "x = █", "1", ABOVE.replace("a+b", "a + b") + "x = █", ("fuzzy", "1"), id="a-slip-above"
+        ),
+        pytest.param(
+            ABOVE + "x = █", "first(1, 2)", ABOVE.replace("first", "firsts") + "x = █", None, id="a-renaming"
+        ),
+        pytest.param(ABOVE + "x = █", "1", "import re\n" + ABOVE + "x = █", None, id="a-line-more-above"),
     ],
 )
-def test_the_rest_of_what_is_shown(shown: str, text: str, now: str, left: str | None) -> None:
-    assert rest(shown, text, now) == left
+def test_what_was_said_and_never_shown(filed: str, text: str, now: str, hit: tuple[str, str] | None) -> None:
+    cache = CompletionCache(Clock())
+    cache.file(URI, said(filed, text))
+    assert found(cache, now) == ([hit] if hit else [])
 
 
-SOURCE = st.text(alphabet="ab\n", max_size=12)
+def test_what_is_shown_comes_first_and_what_it_says_beyond_that_next() -> None:
+    cache = CompletionCache(Clock())
+    shown = said("x = █", "sum(xs)\ny = 2\n", shown="sum(xs)")
+    cache.show(URI, shown)
+    cache.file(URI, said("x = s█", "ort(xs)"))
+    assert [source for source, _ in found(cache, "x = s█")] == ["type-through", "cache"]
+    assert found(cache, "x = sum(xs)█") == [("streak", "\ny = 2\n")]
+    assert found(cache, "x = sum(xs)\ny█") == [("streak", " = 2\n")]
 
 
-@given(SOURCE, SOURCE, st.text(alphabet="ab\n", min_size=1, max_size=6), SOURCE, SOURCE)
-def test_what_is_shown_always_goes_on_with_what_was_typed(
-    before: str, after: str, text: str, now_before: str, now_after: str
-) -> None:
-    left = rest(f"{before}█{after}", text, f"{now_before}█{now_after}")
-    assert len(before) < ANCHOR_CHARS
-    if left is None:
-        assert not (now_after == after and (before + text).startswith(now_before) and now_before == before)
-    else:
-        assert (now_before + left, now_after) == (before + text, after)
+def test_an_answer_of_one_line_is_none_to_a_question_for_a_block() -> None:
+    cache = CompletionCache(Clock())
+    cache.file(URI, said("if x:█", "\n    y"))
+    assert not found(cache, "if x:█", multiline=True)
+    cache.file(URI, said("if x:█", "\n    y\n    z", whole=True))
+    assert found(cache, "if x:█", multiline=True) == [("cache", "\n    y\n    z")]
+    assert len(found(cache, "if x:█")) == 2
+
+
+def test_an_answer_is_forgotten_after_its_time_and_with_its_document() -> None:
+    clock = Clock()
+    cache = CompletionCache(clock)
+    cache.file(URI, said("x = █", "1"))
+    clock.now_s = TTL_S + 1
+    assert not found(cache, "x = █")
+    cache.file(URI, said("x = █", "1"))
+    cache.forget(URI)
+    assert not found(cache, "x = █")
+
+
+def test_what_was_turned_down_stays_away_for_a_while() -> None:
+    clock = Clock()
+    cache = CompletionCache(clock)
+    shown = said("f(█", "a)", shown="a)")
+    cache.file(URI, shown)
+    cache.show(URI, shown)
+    cache.turn_down(shown)
+    assert not found(cache, "f(█")
+    assert cache.is_turned_down(context("f(█"), "a)")
+    assert not cache.is_turned_down(context("f(█"), "b)")
+    assert not cache.is_turned_down(context("g(█"), "a)")
+    clock.now_s = UNWANTED_S + 1
+    assert found(cache, "f(█")
+    assert not cache.is_turned_down(context("f(█"), "a)")

@@ -32,6 +32,15 @@ def found(language: str, picture: str) -> str | None:
         pytest.param("markdown", "![dog](dog.png)\n\nDog.\n\n![cat](cat.png)\n\nA █", id="the nearest"),
         pytest.param("markdown", "![A [small] cat █](cat.png)", id="brackets in the alt text"),
         pytest.param("markdown", "![A █][pic]\n\n[pic]: cat.png", id="reference"),
+        pytest.param("markdown", "![pic][]\n█\n\n[pic]: cat.png", id="collapsed reference"),
+        pytest.param("markdown", "![pic]\n█\n\n[pic]: cat.png", id="shortcut reference"),
+        pytest.param("markdown", "![A cat](cat.png){width=50%}\n\nHere █", id="attributes"),
+        pytest.param("quarto", "![A cat](cat.png){#fig-cat}\n█", id="quarto's label"),
+        pytest.param("markdown", "[![A](cat.png)](https://h.example)\n█", id="in a link"),
+        pytest.param("rst", ".. image:: cat.png\n   :alt: A █", id="Vim's and Emacs' name"),
+        pytest.param("plaintex", "\\includegraphics{cat.png}\n\\caption{█", id="Vim's other TeX"),
+        pytest.param("adoc", "image::cat.png[A █]", id="Emacs' AsciiDoc"),
+        pytest.param("gfm", "![A █](cat.png)", id="Emacs' Markdown"),
         pytest.param("markdown", '<img src="cat.png" alt="A █">', id="HTML in Markdown"),
         pytest.param("quarto", "![A █](cat.png)", id="quarto"),
         pytest.param("html", '<img alt="A █" src="cat.png">', id="alt before src"),
@@ -56,6 +65,10 @@ def found(language: str, picture: str) -> str | None:
 )
 def test_the_cursor_is_at_an_image(language: str, picture: str) -> None:
     assert found(language, picture) == "cat.png"
+
+
+def test_an_address_may_have_parentheses() -> None:
+    assert found("markdown", "![A █](a_(1).png)") == "a_(1).png"
 
 
 @pytest.mark.parametrize(

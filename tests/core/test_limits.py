@@ -57,6 +57,9 @@ ENDS_S = 50_000.0
             ("tokens_per_day", 100, ENDS_S),
             id="tokens of the day",
         ),
+        pytest.param(
+            {"tokens_per_day": 100}, [], (0, 0), (101, 0), ("tokens_per_day", 100, None), id="no day has room"
+        ),
         pytest.param({"money_per_day": 0.3}, [], (0, 0.1 + 0.1), (0, 0.1), None, id="binary fractions"),
         pytest.param(
             {"money_per_day": 0.3},

@@ -16,7 +16,7 @@ from qwen_ls.core.trigger import Ask
 from qwen_ls.core.types import Reason, Skip, Strategy
 from tests.marked import context
 
-LINE, BLOCK = Ask(False, 1, 64, 0.0), Ask(True, 24, 256, 0.0)
+LINE, BLOCK = Ask(False, 1, 64), Ask(True, 24, 256)
 FIM, PARTIAL = Strategy.FIM, Strategy.PARTIAL
 
 
@@ -85,6 +85,19 @@ def accept(
         pytest.param("f'{x█}'", ".y}!'", "f'{x.y}!'█", id="a-field-in-a-string"),
         pytest.param("a = `${x█}`;", ".y}`;", "a = `${x.y}`;█", id="a-field-in-a-template"),
         pytest.param("f'{x█}'", ".y", "f'{x.y█}'", id="a-field-that-is-closed-already"),
+        pytest.param(
+            "print(f'{x.█})",
+            "y} of {z}')",
+            "print(f'{x.y} of {z}')█",
+            id="two-fields-in-a-string-that-is-open",
+        ),
+        pytest.param(
+            "f(f\"({'█})",
+            ", '.join(x)})\")",
+            "f(f\"({', '.join(x)})\")█",
+            id="a-string-in-a-field-in-a-string",
+        ),
+        pytest.param('"""f(x: [█])', "int] = y", '"""f(x: [int] = y█)', id="a-bracket-in-a-docstring"),
         pytest.param("  end\n█", "end\n", "  end\nend█", id="a-closer-after-its-like"),
         pytest.param("  });\n█", "});\n", "  });\n});█", id="a-closer-of-brackets-after-its-like"),
         pytest.param("  </div>\n█", "</div>\n", "  </div>\n</div>█", id="a-tag-after-its-like"),
@@ -327,8 +340,7 @@ def test_the_broken_last_line_of_an_answer_cut_by_length_is_dropped() -> None:
 
 def test_no_more_lines_than_asked_for() -> None:
     assert (
-        accept("if a:\n    █", "\n    ".join("bcdef"), ask=Ask(True, 3, 256, 0.0))
-        == "if a:\n    b\n    c\n    d█"
+        accept("if a:\n    █", "\n    ".join("bcdef"), ask=Ask(True, 3, 256)) == "if a:\n    b\n    c\n    d█"
     )
 
 

@@ -45,10 +45,9 @@ def test_speaking_places(picture: str) -> None:
 
 
 @pytest.mark.parametrize(("picture", "settings", "_"), QUIET[:6])
-def test_an_explicit_request_passes_the_gate_and_never_waits(picture: str, settings: dict, _: Reason) -> None:
+def test_an_explicit_request_passes_the_gate(picture: str, settings: dict, _: Reason) -> None:
     ask = decide(context(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
     assert isinstance(ask, Ask)
-    assert ask.delay_s == 0
 
 
 @pytest.mark.parametrize("trigger", TriggerKind)
@@ -116,20 +115,3 @@ def test_a_block_is_asked_for_where_one_is_missing(picture: str, multiline: bool
     ask = decide(context(picture), Settings())
     assert isinstance(ask, Ask)
     assert ask.multiline is multiline
-
-
-@pytest.mark.parametrize(
-    ("picture", "settings", "waited_s", "delay_s"),
-    [
-        pytest.param("val█", {}, 0.0, 0.12, id="in-a-word"),
-        pytest.param("val(█", {}, 0.0, 0.06, id="after-punctuation"),
-        pytest.param("val█", {"debounce_ms": 300}, 0.0, 0.3, id="set"),
-        pytest.param("val█", {"debounce_ms": 0}, 0.0, 0.0, id="none"),
-        pytest.param("val█", {}, 0.2, 0.0, id="the-client-has-waited"),
-        pytest.param("val█", {"debounce_ms": 300}, 0.1, 0.2, id="credited"),
-    ],
-)
-def test_the_wait(picture: str, settings: dict, waited_s: float, delay_s: float) -> None:
-    ask = decide(context(picture), Settings(**settings), waited_s=waited_s)
-    assert isinstance(ask, Ask)
-    assert ask.delay_s == pytest.approx(delay_s)

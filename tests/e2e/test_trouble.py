@@ -34,16 +34,18 @@ TROUBLE = [
 ]
 
 
-def requests(wire: Wire) -> tuple[list[dict[str, Any]], list[str]]:
-    """Type and ask a few times; the answers, and what the user was told."""
-    answers, told = [], []
+def requests(wire: Wire) -> tuple[list[dict[str, Any]], list[str], str]:
+    """Type and ask a few times; the answers, what the user was told, and the last status."""
+    answers, told, status = [], [], ""
     for n in range(REQUESTS):
         wire.send(did_change(URI, n + 2, edit((0, 4), (0, 4), "x")), ask(n, URI, 0, 5 + n, trigger=1))
         while (message := wire.receive()).get("id") != n:
             if message.get("method") == "window/showMessage":
                 told.append(message["params"]["message"])
+            elif message.get("method") == "didChangeStatus":
+                status = message["params"]["kind"]
         answers.append(message)
-    return answers, told
+    return answers, told, status
 
 
 @pytest.mark.parametrize(("fault", "words"), TROUBLE)
@@ -55,7 +57,7 @@ def test_trouble_is_told_once_and_the_server_lives_on(
     with Wire(sys.executable, "-m", "qwen_ls", "--stdio", env=environment()) as wire:
         wire.initialize(initializationOptions=options)
         wire.send(did_open(URI, "x = \n"))
-        answers, told = requests(wire)
+        answers, told, status = requests(wire)
         assert [answer["result"] for answer in answers] == [{"items": []}] * REQUESTS
         assert len(told) == 1
         assert "\n" not in told[0]
@@ -64,6 +66,8 @@ def test_trouble_is_told_once_and_the_server_lives_on(
             assert word in told[0]
         fake.script.clear()
         fake.answer = "1"
+        while status == "Warning":  # what only time mends is told when it is over
+            status = wire.until("didChangeStatus")["params"]["kind"]
         wire.send(notification("workspace/didChangeConfiguration", {"settings": {"qwen-ls": {"seed": 7}}}))
         wire.send(ask("after", URI, 0, 4, trigger=1))
         assert wire.answer()["result"]["items"]
@@ -90,7 +94,7 @@ def test_settings_that_cannot_work_are_told_once(options: dict[str, Any], words:
     with Wire(sys.executable, "-m", "qwen_ls", "--stdio", env=environment()) as wire:
         wire.initialize(initializationOptions={"debounceMs": 0} | options)
         wire.send(did_open(URI, "x = \n"))
-        answers, told = requests(wire)
+        answers, told, _ = requests(wire)
         assert [answer["result"] for answer in answers] == [{"items": []}] * REQUESTS
         assert len(told) == 1
         for word in words:
@@ -103,6 +107,6 @@ def test_without_a_key_the_user_reads_what_to_do() -> None:
     ) as wire:
         wire.initialize(initializationOptions={"debounceMs": 0})
         wire.send(did_open(URI, "x = \n"))
-        _, told = requests(wire)
+        _, told, _ = requests(wire)
         assert len(told) == 1
         assert "DASHSCOPE_API_KEY" in told[0]

@@ -40,6 +40,8 @@ class Behaviour:
 
     stream_semantics: Literal["delta", "cumulative"] = "delta"
     """Compat streams: new text per chunk, or all text so far (native ones obey ``incremental_output``)."""
+    ignores_incremental: bool = False
+    """Native streams: all text so far in every event, though ``incremental_output`` asks for new text."""
     finish_chunk: Literal["empty", "with_text", "repeat"] = "empty"
     """The finish chunk is empty, carries the last text, or (cumulative streams) repeats the whole text."""
     usage_placement: Literal["own_chunk", "inline", "absent"] = "own_chunk"

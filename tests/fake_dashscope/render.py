@@ -166,7 +166,7 @@ def _chat_events(
 
 
 def _native_events(call: Call, outcome: Outcome, behaviour: Behaviour) -> Iterator[Event]:
-    pieces, full = outcome.pieces, not call.incremental
+    pieces, full = outcome.pieces, behaviour.ignores_incremental or not call.incremental
     before, last = texts(pieces, behaviour, cumulative=full)
     if full:
         last = outcome.text  # without incremental_output every event, the last too, holds all text so far

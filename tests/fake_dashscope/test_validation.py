@@ -221,6 +221,17 @@ async def test_thinking_without_stream(client: httpx.AsyncClient) -> None:
     assert (await ask(client, CHAT, {**body, "enable_thinking": False})).status == 200
 
 
+async def test_models_that_stream_increments_only(client: httpx.AsyncClient) -> None:
+    """Qwen3's open weights refuse a native stream that would repeat all text so far."""
+    body = native(model="qwen3-8b", enable_thinking=False)
+    answer = await ask(client, TEXT, body, x_dashscope_sse="enable")
+    assert (answer.status, answer.json["code"]) == (400, "InvalidParameter")
+    assert "only supports incremental_output set to True" in answer.json["message"]
+    body["parameters"]["incremental_output"] = True
+    assert (await ask(client, TEXT, body, x_dashscope_sse="enable")).status == 200
+    assert (await ask(client, TEXT, native(model="qwen3-8b", enable_thinking=False))).status == 200
+
+
 NATIVE_CASES = [
     (TEXT, [], "InvalidParameter", UNREADABLE),
     (TEXT, {}, "BadRequest.EmptyModel", NO_MODEL),

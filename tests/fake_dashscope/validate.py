@@ -17,6 +17,7 @@ NO_PROMPT = 'Either "prompt" or "messages" must exist and cannot both be none'
 NO_THINKING_PARTIAL = "partial mode is not supported in thinking mode"
 NO_THINKING_WHOLE = "parameter.enable_thinking must be set to false for non-streaming calls"
 BAD_BODY = "Required body invalid, please check the request body format."
+ONLY_INCREMENTAL = "This model only supports incremental_output set to True."
 WRONG_PATH = "url error, please check url！"
 NO_ASYNC = Fault(
     403,
@@ -155,6 +156,14 @@ def _thinking(call: Call, model: Model) -> Iterator[Fault]:
         yield invalid(NO_THINKING_PARTIAL)
     elif thinks and model.thinking == "on_strict" and not call.stream:
         yield invalid(NO_THINKING_WHOLE)
+    # Qwen3's open weights, and models that only think (notes §3.4).
+    if (
+        call.protocol == "native"
+        and call.stream
+        and not call.incremental
+        and model.thinking in {"on_strict", "only"}
+    ):
+        yield invalid(ONLY_INCREMENTAL)
 
 
 def is_thinking(call: Call, model: Model) -> bool:

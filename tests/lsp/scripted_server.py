@@ -32,7 +32,7 @@ class ScriptedService:
     answer: Completion | Skip | None = None
 
     def look_at(self, workspace: Any, roots: Any) -> None:
-        pass
+        self.roots = roots
 
     async def complete(
         self,

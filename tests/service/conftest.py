@@ -11,7 +11,7 @@ from tests.service.scripted import Stage
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
+    stage = Stage(look_ahead=False)
     yield stage
     await stage.service.aclose()
     assert stage.backend.live == 0

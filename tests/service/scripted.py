@@ -32,18 +32,35 @@ class FakeClock:
     def __init__(self) -> None:
         self.now_s = 1000.0
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._timers: set[asyncio.Future[None]] = set()
 
     def __call__(self) -> float:
         return self.now_s
 
     async def sleep(self, seconds: float) -> None:
+        await self._after(seconds)
+
+    def later(self, seconds: float, callback: Callable[[], None]) -> asyncio.Future[None]:
+        timer = self._after(seconds)
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+        timer.add_done_callback(lambda done: None if done.cancelled() else callback())
+        return timer
+
+    def _after(self, seconds: float) -> asyncio.Future[None]:
         future = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.now_s + seconds, id(future), future))
-        await future
+        return future
 
     @property
     def sleepers(self) -> int:
-        return sum(not future.done() for _, _, future in self._sleepers)
+        """Requests that wait for time to pass."""
+        return sum(not future.done() for _, _, future in self._sleepers) - self.timers
+
+    @property
+    def timers(self) -> int:
+        """What is to be called later."""
+        return sum(not timer.done() for timer in self._timers)
 
     async def advance(self, seconds: float) -> None:
         await settle()
@@ -67,6 +84,7 @@ class ScriptedBackend:
         self.closed_early = 0
         self.live = 0
         self.closed = False
+        self.n_warmed = 0
         self.release = asyncio.Event()
 
     def forgo_fim(self) -> None:
@@ -94,7 +112,7 @@ class ScriptedBackend:
             self.closed_early += not ended
 
     async def warm(self) -> None:
-        pass
+        self.n_warmed += 1
 
     async def aclose(self) -> None:
         self.closed = True
@@ -136,6 +154,7 @@ class Stage:
             ledger=self.ledger,
             price=self.price,
             random=lambda: 1.0,
+            later=self.clock.later,
             wall=lambda: NOON_S + self.clock() - 1000,
         )
 

@@ -10,7 +10,7 @@ import pytest
 from qwen_ls.backend.base import AccessError, ModelError, RateLimitError, ServerError
 from qwen_ls.backend.connect import connect
 from qwen_ls.backend.memory import Memory
-from qwen_ls.core.types import Chunk, Completion, Skip, Strategy, TriggerKind, Usage
+from qwen_ls.core.types import Chunk, Completion, Reason, Skip, Strategy, TriggerKind, Usage
 from qwen_ls.report import Level
 from qwen_ls.service import CompletionService
 from qwen_ls.settings import Settings
@@ -25,7 +25,7 @@ BLOCK = "def total(xs):\n    █"
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    stage = Stage(debounce_ms=0)
+    stage = Stage(debounce_ms=0, look_ahead=False)
     yield stage
     await stage.service.aclose()
     assert stage.backend.live == 0
@@ -114,13 +114,23 @@ async def test_it_is_continued_twice_and_then_loses_its_broken_line(stage: Stage
     assert len(stage.backend.requests) == 3
 
 
-@pytest.mark.parametrize("error", [RateLimitError("no"), ServerError("no")], ids=["rate", "server"])
-async def test_a_continuation_that_fails_leaves_what_there_was(stage: Stage, error) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(RateLimitError("Too many", retry_after_s=30), "limited", id="rate"),
+        pytest.param(ServerError("It failed"), "limited", id="server"),
+        pytest.param(ModelError("No partial mode"), "ready", id="refused: FIM goes on"),
+    ],
+)
+async def test_a_continuation_that_fails_leaves_what_there_was(stage: Stage, error, status: str) -> None:
     stage.backend.script = [["n = 0\n    return sum(", CUT], error]
     shown = await ask(stage, BLOCK, TriggerKind.INVOKED)
     assert isinstance(shown, Completion)
     assert shown.text == "n = 0"
     assert not stage.notices
+    assert stage.service.status().kind == status
+    again = await ask(stage, "x = █", TriggerKind.INVOKED)
+    assert isinstance(again, Completion) == (status == "ready")
 
 
 async def test_while_calls_have_to_wait_no_second_one_is_made(stage: Stage) -> None:
@@ -135,6 +145,25 @@ async def test_while_calls_have_to_wait_no_second_one_is_made(stage: Stage) -> N
     assert isinstance(shown, Completion)
     assert shown.text == "n = 0"
     assert len(stage.backend.requests) == 2
+
+
+async def test_a_pause_is_no_reason_to_give_partial_mode_up(stage: Stage) -> None:
+    """FIM is refused while another document's call has begun a pause: the settings are not to blame."""
+    stage.backend.script = [
+        [WAIT, ModelError("No FIM")],
+        RateLimitError("Too many", retry_after_s=5),
+        ModelError("No FIM"),
+        "1",
+    ]
+    task = start(stage, "a = █", TriggerKind.INVOKED)
+    await until(lambda: stage.backend.live)
+    await stage.service.complete(*marked("b = █", uri="file:///p/b.py"), TriggerKind.INVOKED)
+    stage.backend.release.set()
+    assert (await task).reason is Reason.COOLING_DOWN
+    assert stage.service.status().kind == "limited"
+    await stage.clock.advance(5.1)
+    assert isinstance(await ask(stage, "a = █", TriggerKind.INVOKED), Completion)
+    assert strategies(stage) == [FIM, FIM, FIM, PARTIAL]
 
 
 async def test_a_continuation_that_greets_again_is_unwrapped(stage: Stage) -> None:

@@ -160,6 +160,12 @@ async def test_a_row(
         pytest.param("503", "17", 17, id="an overload may ask too"),
         pytest.param("429", "86400", 300, id="within reason"),
         pytest.param("429", "soon", 1, id="nonsense is no wish"),
+        pytest.param("429", "0", 1, id="no time is no wish"),
+        pytest.param("429", "-9", 1, id="time does not run back"),
+        pytest.param("429", "1e999", 1, id="for ever is no time"),
+        pytest.param("429", "Thu, 01 Jan 1970 00:00:00 GMT", 1, id="a date that is over"),
+        pytest.param("429", "Fri, 31 Dec 2100 00:00:00 GMT", 300, id="a date too far away"),
+        pytest.param("429", "", 1, id="nothing"),
     ],
 )
 async def test_retry_after(scene: Scene, status: str, wish: str, pause_s: float) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qwen_ls.backend.base import BackendError, ContentError, DeadlineError, ModelError, RateLimitError
+from qwen_ls.backend.base import (
+    BackendError,
+    ContentError,
+    DeadlineError,
+    ModelError,
+    RateLimitError,
+    ServerError,
+)
 from qwen_ls.backend.plan import resolve
 from qwen_ls.backend.prices import price
 from qwen_ls.core.types import Chunk, Completion, Reason, Skip, TriggerKind, Usage
-from qwen_ls.ledger import Amounts, Ledger
-from qwen_ls.settings import Settings
+from qwen_ls.entries import Amounts
+from qwen_ls.ledger import STALE_S, Ledger
+from qwen_ls.settings import Settings, camel
+from qwen_ls.validation import check
 from tests.service.scripted import WAIT, Stage, ask, start, until
 
 INVOKED = TriggerKind.INVOKED
@@ -70,8 +79,9 @@ async def test_a_reached_limit_is_told_once_shown_with_its_end_and_ends(stages: 
     assert (status.kind, status.text.partition(":")[0]) == ("limited", "until 12")
     assert "limits.requestsPerMinute (1 requests a minute) is reached" in status.text
     await stage.clock.advance(61)
+    assert stage.statuses[-1].kind == "ready", "without being asked"
+    assert stage.clock.timers == 0
     assert isinstance(await ask(stage, "e = █"), Completion)
-    assert stage.service.status().kind == "ready"
     assert len(stage.backend.requests) == 2
 
 
@@ -114,6 +124,62 @@ async def test_a_call_that_never_fits_is_refused_and_smaller_ones_are_not(stages
     assert isinstance(await ask(stage, "y = █", INVOKED), Completion)
 
 
+async def test_a_call_that_no_day_has_room_for_says_so(stages: Any) -> None:
+    stage = stages(limits={"money_per_day": 0.001})
+    refused = await ask(stage, "x = 1\n" * 300 + "y = █", INVOKED)
+    assert refused.detail == (
+        "One call may cost 0.00268 CNY, and limits.moneyPerDay allows 0.001 CNY a day. "
+        "Raise it, or lower promptTokens or maxTokens."
+    )
+    assert stage.service.status().kind == "ready"
+
+
+@pytest.mark.parametrize(
+    "name", ["requests_per_minute", "tokens_per_minute", "tokens_per_day", "money_per_day"]
+)
+async def test_a_limit_of_nothing_allows_nothing(stages: Any, name: str) -> None:
+    good, _ = check({"limits": {camel(name): 0}}, source="here")
+    stage = stages(**good)
+    refused = await ask(stage, "a = █", INVOKED)
+    assert refused.detail == f"No call is allowed: limits.{camel(name)} is 0. Raise it."
+    assert not stage.backend.requests
+
+
+async def test_a_call_on_its_way_does_not_end_the_day(stages: Any) -> None:
+    """What is put aside for it is more than it will use: others wait for its end, not for midnight."""
+    stage = stages(limits={"tokens_per_day": 400})
+    stage.backend.script = [[WAIT, *COUNTED[0]]]
+    first = start(stage, "a = █", INVOKED)
+    await until(lambda: stage.backend.live)
+    refused = await ask(stage, "b = █", INVOKED, uri="file:///p/b.py")
+    assert refused.reason is Reason.LIMITED
+    assert "Calls on their way have the rest of 400 tokens a day" in refused.detail
+    assert stage.service.status().kind == "thinking"
+    stage.backend.release.set()
+    await first
+    assert isinstance(await ask(stage, "b = █", uri="file:///p/b.py"), Completion)
+
+
+async def test_a_pause_that_begins_while_a_call_is_admitted_holds_it_back(stages: Any, file: Path) -> None:
+    stage = stages(limits={"requests_per_minute": 9})
+    stage.backend.script = [[WAIT, RateLimitError("429", retry_after_s=60)]]
+    first = start(stage, "a = █", INVOKED)
+    await until(lambda: stage.backend.live)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    second = start(stage, "b = █", INVOKED, uri="file:///p/b.py")
+    await asyncio.sleep(0.05)
+    stage.backend.release.set()
+    await first
+    other.execute("ROLLBACK")
+    assert (await second).reason is Reason.COOLING_DOWN
+    assert len(stage.backend.requests) == 1
+    await stage.service.aclose()
+    assert other.execute("SELECT COUNT(*) FROM recent WHERE open").fetchone() == (0,)
+    other.close()
+    assert booked(file).calls == 1
+
+
 async def test_an_unknown_price_is_told_once(stages: Any) -> None:
     stage = stages(limits={"money_per_day": 1}, model="my-own-model")
     for name in "ab":
@@ -137,7 +203,7 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
     [
         pytest.param(
             COUNTED[0],
-            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0),
+            Amounts(1, 1, 1, 0, 100, 20, 40, 0, pytest.approx(0.00032), 0.0, 100),
             id="counted by the endpoint",
         ),
         pytest.param(
@@ -150,11 +216,31 @@ async def test_the_local_engine_is_not_limited(stages: Any, file: Path) -> None:
         ),
         pytest.param(
             [Chunk("1", None, Usage(90, 1)), "\n", "y", WAIT],
-            Amounts(1, 1, 1, 0, 90, 1, 0, 91, pytest.approx(0.000186), pytest.approx(0.000186)),
+            Amounts(1, 1, 1, 0, 90, 1, 0, 91, pytest.approx(0.000186), pytest.approx(0.000186), 90),
             id="cut, with a count",
         ),
         pytest.param([RateLimitError("429")], Amounts(1, 1), id="refused: nothing was used"),
+        pytest.param(
+            [Chunk("", None, Usage(90, 0)), RateLimitError("429")],
+            Amounts(1, 1, 0, 0, 90, 0, 0, 90, pytest.approx(0.00018), pytest.approx(0.00018), 90),
+            id="refused after it was counted",
+        ),
+        pytest.param(
+            [Chunk("1"), Chunk("", "stop", Usage(10**40, 0))],
+            Amounts(1, 1, 1, 0, 10, 0, 0, 10, pytest.approx(2e-5), pytest.approx(2e-5)),
+            id="a count that nobody believes",
+        ),
+        pytest.param(
+            [Chunk("1"), Chunk("", "stop", Usage(100, 20, 10**40))],
+            Amounts(1, 1, 1, 0, 100, 20, 100, 0, pytest.approx(0.00032), 0.0, 100),
+            id="no more can be cached than was read",
+        ),
         pytest.param([ContentError("no")], Amounts(1, 1), id="filtered before it was read"),
+        pytest.param(
+            ["abc" * 32, ServerError("500")],
+            Amounts(1, 1, 0, 0, 10, 30, 0, 40, pytest.approx(0.0002), pytest.approx(0.0002)),
+            id="an error after text has come",
+        ),
         pytest.param(
             [DeadlineError("slow")],
             Amounts(1, 1, 0, 0, 10, 0, 0, 10, pytest.approx(2e-5), pytest.approx(2e-5)),
@@ -262,6 +348,103 @@ async def test_a_lock_that_ends_is_forgiven_and_nothing_is_lost(stages: Any, fil
     await stage.service.aclose()
     assert booked(file).calls == 2
     assert booked(file).requests == 2
+
+
+@pytest.fixture
+def locked(file: Path) -> Iterator[sqlite3.Connection]:
+    """Another program that holds the file; ROLLBACK lets it go."""
+    Ledger(file).close()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+async def test_what_only_this_process_knows_is_written_at_the_end(
+    stages: Any, file: Path, locked: sqlite3.Connection
+) -> None:
+    stage = stages(limits={"requests_per_minute": 9})
+    assert isinstance(await ask(stage, "a = █", INVOKED), Completion)
+    locked.execute("ROLLBACK")
+    await stage.service.aclose()
+    assert booked(file).calls == 1
+
+
+async def test_calls_of_the_last_minute_count_when_the_file_is_back(
+    stages: Any, locked: sqlite3.Connection
+) -> None:
+    stage = stages(limits={"requests_per_minute": 3})
+    await ask(stage, "a = █", INVOKED)
+    locked.execute("ROLLBACK")
+    await stage.clock.advance(30)
+    for name in "bc":
+        assert isinstance(await ask(stage, f"{name} = █", INVOKED), Completion)
+    await stage.clock.advance(31)
+    assert isinstance(await ask(stage, "d = █", INVOKED), Completion)
+    assert (await ask(stage, "e = █", INVOKED)).reason is Reason.LIMITED
+
+
+async def test_a_clock_that_is_set_back_does_not_lose_the_file(
+    stages: Any, file: Path, locked: sqlite3.Connection
+) -> None:
+    stage = stages(limits={"requests_per_minute": 9})
+    await ask(stage, "a = █", INVOKED)
+    locked.execute("ROLLBACK")
+    stage.clock.now_s -= 86_400
+    await ask(stage, "b = █", INVOKED)
+    assert booked(file).calls == 1, "the first is written before the second is reserved"
+
+
+async def test_a_call_that_is_under_way_while_the_file_is_lost_is_booked_once(
+    stages: Any, file: Path
+) -> None:
+    stage = stages(limits={"requests_per_minute": 9})
+    stage.backend.script = [[WAIT, *COUNTED[0]]]
+    first = start(stage, "a = █", INVOKED)
+    await until(lambda: stage.backend.live)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert isinstance(await ask(stage, "b = █", INVOKED, uri="file:///p/b.py"), Completion)
+    other.execute("ROLLBACK")
+    other.close()
+    stage.backend.release.set()
+    await first
+    await stage.clock.advance(61)
+    await ask(stage, "c = █", INVOKED)
+    await stage.clock.advance(STALE_S + 1)
+    await ask(stage, "d = █", INVOKED)
+    await stage.service.aclose()
+    found = booked(file)
+    assert (found.calls, found.cached_tokens) == (4, 40)
+
+
+async def test_a_call_that_was_reserved_without_the_file_is_booked_once(
+    stages: Any, file: Path, locked: sqlite3.Connection
+) -> None:
+    stage = stages(limits={"requests_per_minute": 9})
+    stage.backend.script = [[WAIT, *COUNTED[0]]]
+    first = start(stage, "a = █", INVOKED)
+    await until(lambda: stage.backend.live)
+    locked.execute("ROLLBACK")
+    await stage.clock.advance(61)
+    await ask(stage, "b = █", INVOKED, uri="file:///p/b.py")
+    stage.backend.release.set()
+    await first
+    await stage.clock.advance(STALE_S + 1)
+    await ask(stage, "c = █", INVOKED)
+    await stage.service.aclose()
+    found = booked(file)
+    assert (found.calls, found.cached_tokens) == (3, 40)
+
+
+@pytest.mark.parametrize("limits", [{}, {"tokens_per_day": 10_000}], ids=["unlimited", "limited"])
+async def test_a_model_s_name_that_is_no_text_is_booked(
+    stages: Any, file: Path, limits: dict[str, int]
+) -> None:
+    stage = stages(model="half-\ud800-a-pair", limits=limits)
+    assert isinstance(await ask(stage, "a = █", INVOKED), Completion)
+    await stage.service.aclose()
+    assert booked(file).calls == 1
 
 
 async def test_without_limits_a_broken_file_bothers_nobody(stages: Any, file: Path) -> None:

@@ -32,6 +32,7 @@ async def test_a_cancelled_request_leaves_the_same_question_answerable(stage: St
     task = start(stage, "x = █", INVOKED)
     await until(lambda: stage.backend.live)
     task.cancel()
+    await settle()
     assert isinstance(await ask(stage, "x = █"), Completion)
 
 
@@ -86,7 +87,7 @@ async def test_a_call_that_is_being_closed_is_not_joined(stage: Stage) -> None:
             await closing.wait()
 
     stage.backend.stream, stream = slow_to_close, stage.backend.stream  # type: ignore[method-assign]
-    first = start(stage, "x = █", waited_s=9)
+    first = start(stage, "x = █", INVOKED)
     await until(lambda: stage.backend.requests)
     first.cancel()
     await settle()

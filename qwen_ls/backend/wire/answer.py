@@ -13,6 +13,9 @@ from typing import Any
 from qwen_ls.backend.base import AnswerError
 from qwen_ls.core.types import Chunk, Usage
 
+_MOST_TOKENS = 1_000_000_000
+"""A count above this is none; the ledger could not hold it."""
+
 
 def read_json(text: str | bytes) -> dict[str, Any]:
     """An answer's JSON object.
@@ -59,18 +62,22 @@ def read_body(answer: dict[str, Any], *, echoed_prefix: str = "") -> Chunk:
 
 
 def read_usage(value: object) -> Usage | None:
-    """Tokens, under the names that DashScope's two protocols, OpenAI and DeepSeek have for them."""
+    """Tokens, under the names that DashScope's two protocols, OpenAI and DeepSeek have for them.
+
+    None where nothing was counted: every prompt has tokens, and whoever says 0 has not looked.
+    """
     if not isinstance(value, dict):
         return None
     details = value.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
-    return Usage(
+    usage = Usage(
         _count(value.get("prompt_tokens"), value.get("input_tokens")),
         _count(value.get("completion_tokens"), value.get("output_tokens")),
         _count(
             details.get("cached_tokens"), value.get("cached_tokens"), value.get("prompt_cache_hit_tokens")
         ),
     )
+    return usage if usage.prompt_tokens or usage.completion_tokens else None
 
 
 def _choice(answer: dict[str, Any]) -> dict[str, Any] | None:
@@ -119,7 +126,7 @@ def _finish_reason(value: object) -> str | None:
 
 def _count(*values: object) -> int:
     for value in values:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS:
             return value
     return 0
 

@@ -31,15 +31,23 @@ def sampling(request: CompletionRequest, target: Target) -> dict[str, Any]:
 
 
 def parameters(request: CompletionRequest, target: Target) -> dict[str, Any]:
-    """The fields that `/completions` and `/chat/completions` have in common, as the server calls them."""
-    fields = sampling(request, target)
+    """The fields that `/completions` and `/chat/completions` have in common, as the server has them."""
+    form = target.form
+    fields = _called(sampling(request, target), form.names)
+    if form.options:
+        fields = {form.options: fields}
+    streaming: dict[str, Any] = {"stream": False} if form.says_no_stream else {}
     if request.stream:
-        fields["stream"] = True
+        streaming = {"stream": True}
         if target.provider.stream_options:
-            fields["stream_options"] = {"include_usage": True}
-    names = target.form.names
+            streaming["stream_options"] = {"include_usage": True}
+    return {**form.fixed, **fields, **_called(streaming, form.names)}
+
+
+def _called(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Fields by the server's own names, without those that it does not know."""
     called = {names.get(name, name): value for name, value in fields.items()}
-    called.pop("", None)  # what the server does not know
+    called.pop("", None)
     return called
 
 

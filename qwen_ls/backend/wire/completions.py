@@ -6,14 +6,13 @@ the provider's row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.backend.forms import SuffixIn
 from qwen_ls.backend.wire.body import merged, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import CompletionRequest
 
@@ -21,15 +20,20 @@ if TYPE_CHECKING:
 def completions_body(request: CompletionRequest, target: Target, extra: Mapping[str, Any]) -> dict[str, Any]:
     """The body of `POST /completions`, or of what the provider has in its place.
 
+    Where the sampling parameters stand in a table of their own, that of `extraBody` is merged into it.
+
     Args:
         request: what is asked; its prompt's text is the whole FIM prompt, or the code before the cursor.
         target: where it goes.
         extra: the settings' `extraBody`, merged last.
     """
     prompt, suffix_in = request.prompt, target.form.suffix_in
-    body = {"model": request.model, "prompt": prompt.text}
+    body: dict[str, Any] = {"model": request.model, "prompt": prompt.text}
     if suffix_in is SuffixIn.PARAMETER and prompt.suffix:
         body["suffix"] = prompt.suffix
     elif suffix_in is SuffixIn.INFILL:
         body = {"model": request.model, "input_prefix": prompt.prefix, "input_suffix": prompt.suffix}
-    return merged({**body, **parameters(request, target)}, extra)
+    body |= parameters(request, target)
+    if (options := target.form.options) and isinstance(own := extra.get(options), Mapping):
+        extra = {**extra, options: merged(body[options], own)}
+    return merged(body, extra)

@@ -112,6 +112,9 @@ _WEAK_CODES = frozenset(
 )
 """Codes that come with every kind of refusal: the status knows more."""
 
+_TOO_LONG = ("input length", "maximum context length", "context window")
+"""What a refusal of a prompt says whose code says little: DashScope's, vLLM's, LM Studio's."""
+
 _STATUSES: dict[int, _Kind] = {
     401: _Kind.KEY,
     402: _Kind.BILLING,
@@ -119,6 +122,7 @@ _STATUSES: dict[int, _Kind] = {
     404: _Kind.PATH,
     405: _Kind.PATH,
     408: _Kind.SERVER,
+    413: _Kind.TOO_LONG,
     429: _Kind.RATE,
 }
 _PARAMETERS = (
@@ -202,7 +206,7 @@ def _classify(failure: Failure, provider: Provider) -> _Kind:
             return _Kind.MODEL
         if "url error" in lowered:  # the native API's 400 for the path of the other kind of model
             return _Kind.NATIVE_PATH
-        return _Kind.TOO_LONG if "input length" in lowered else _Kind.REQUEST
+        return _Kind.TOO_LONG if any(words in lowered for words in _TOO_LONG) else _Kind.REQUEST
     return _Kind.UNKNOWN
 
 
@@ -219,8 +223,11 @@ def _key(target: Target, failure: Failure, key_source: str) -> _Said:
         return base.AuthenticationError, f"{_who(target)} wants a key", f"Set {name}.", "no key"
     remedy = "Check the key."
     if target.region:
-        remedy = f"Check the key; a key works in one region only, and region is set to {target.region}."
-    if (known := dashscope_host(target.host)) and known.is_plan:
+        remedy = f"Check the key; a key works in one region only, and calls go to the region {target.region}."
+    known = dashscope_host(target.host)
+    if known and known.is_workspace:
+        remedy += " A workspace's host takes that workspace's keys only."
+    if known and known.is_plan:
         remedy = f"Check the key; this host takes a plan's own keys only, which begin with {PLAN_KEY}."
     return base.AuthenticationError, f"{_who(target)} refused the key from the {key_source}", remedy, ""
 
@@ -288,6 +295,10 @@ def _too_long(target: Target, failure: Failure, key_source: str) -> _Said:
 
 def _request(target: Target, failure: Failure, key_source: str) -> _Said:
     lowered = failure.message.lower()
+    if "thinking" in lowered:
+        message = f"{_who(target)} refused the request because {shown(target.model)} would think first"
+        remedy = 'Give the model a row with thinking = "hybrid" in models, or set model to another one.'
+        return base.RequestError, message, remedy, "request thinking"
     named = next((name for name in _PARAMETERS if name in lowered), "")
     what = f"the parameter {named}" if named else "the request"
     message = f"{_who(target)} refused {what} (HTTP {failure.status or 400}{_code(failure)})"

@@ -70,7 +70,7 @@ def _checked(extra: Mapping[str, str]) -> dict[str, str]:
         ):
             readable = name if _NAME.fullmatch(name) else "a name"
             raise ConfigurationError(
-                f"extraHeaders holds a header that cannot be sent: {readable[:60]}",
+                f"extraHeaders or sessionHeader holds a header that cannot be sent: {readable[:60]}",
                 remedy="Use names and values of plain ASCII, and none of the connection's own headers.",
                 cause="extra headers",
             )

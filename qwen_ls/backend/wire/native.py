@@ -32,7 +32,8 @@ def native_body(request: CompletionRequest, target: Target, extra: Mapping[str, 
     """
     prompt = request.prompt
     parts = [*({"image": image} for image in prompt.images), {"text": prompt.text}]
-    content = parts if target.native is NativePath.MULTIMODAL else prompt.text
+    in_parts = target.native is NativePath.MULTIMODAL or bool(prompt.images)
+    content = parts if in_parts else prompt.text
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     if prompt.prefix:
         messages.append({"role": "assistant", "content": prompt.prefix, **target.provider.partial_message})

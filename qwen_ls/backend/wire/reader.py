@@ -5,13 +5,15 @@ Pure: it is fed what arrives, and says what that is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qwen_ls.backend.base import AnswerError
 from qwen_ls.backend.wire.answer import read_body, read_event, read_json
-from qwen_ls.backend.wire.failures import failure_in
+from qwen_ls.backend.wire.characters import Characters, whole
+from qwen_ls.backend.wire.failures import failure_in, read_failure
 from qwen_ls.backend.wire.shapes import in_choices
-from qwen_ls.backend.wire.sse import EventDecoder, looks_like_events
+from qwen_ls.backend.wire.sse import EventDecoder, LineDecoder, looks_like_events
 from qwen_ls.core.types import Chunk
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class AnswerReader:
     Args:
         text: puts a stream's text together.
         error_of: makes the exception for an error inside an answer.
-        is_stream: whether the answer is labelled as an event stream.
+        kind: the answer's media type, as its label has it.
         echoed_prefix: what the server repeats at the beginning of a whole body's text.
         shape: where things are in its answers, if not in `choices`.
 
@@ -47,17 +49,22 @@ class AnswerReader:
         text: TextStream,
         error_of: Callable[[Failure], BackendError],
         *,
-        is_stream: bool,
+        kind: str,
         echoed_prefix: str = "",
         shape: Shape | None = None,
     ) -> None:
         self.is_done = False
         self.n_events = 0
         self._text = text
+        self._characters = Characters()
         self._error_of = error_of
         self._echoed_prefix = echoed_prefix
         self._shape = shape
-        self._events = EventDecoder() if is_stream else None
+        self._events: EventDecoder | LineDecoder | None = None
+        if "event-stream" in kind:
+            self._events = EventDecoder()
+        elif "ndjson" in kind:
+            self._events = LineDecoder()
         self._body = bytearray()
         self._finish_reason: str | None = None
         self._usage: Usage | None = None
@@ -111,17 +118,27 @@ class AnswerReader:
             if event.is_done:
                 self.is_done = True
                 return
+            if event.is_error:
+                raise self._error_of(_told(read_failure(event.status or 200, event.data.encode())))
             answer = in_choices(read_json(event.data), self._shape)
             if failure := failure_in(answer, status=event.status or 200):
-                raise self._error_of(failure)
+                raise self._error_of(_told(failure))
             chunk = read_event(answer)
             self._finish_reason = chunk.finish_reason or self._finish_reason
             self._usage = chunk.usage or self._usage
-            if text := self._text.feed(chunk.text, last=chunk.finish_reason is not None):
+            new = self._characters.feed(chunk.text)
+            if text := self._text.feed(new, last=chunk.finish_reason is not None):
                 yield Chunk(text, None, chunk.usage)  # the native API counts in every event
 
     def _whole(self, body: bytes) -> Chunk:
         answer = in_choices(read_json(body), self._shape)
         if failure := failure_in(answer):
-            raise self._error_of(failure)
-        return read_body(answer, echoed_prefix=self._echoed_prefix)
+            raise self._error_of(_told(failure))
+        chunk = read_body(answer, echoed_prefix=self._echoed_prefix)
+        return replace(chunk, text=whole(chunk.text))
+
+
+def _told(failure: Failure) -> Failure:
+    """The failure; one that comes with HTTP 200 and says nothing of its cause is the server's own."""
+    is_told = failure.code or failure.kind or failure.status >= 400
+    return failure if is_told else replace(failure, status=500)

@@ -24,6 +24,8 @@ _SIGNS = 8
 _DISTINCT = 3
 # Longer than any tokenizer's tokens on average.
 _CHARS_PER_TOKEN = 8
+_MAX_CHARS = 1 << 18
+"""The longest text: several times what the longest answer that can be asked for has."""
 _CUT_CHARACTER = "\ufffd"
 """What stands for the first bytes of a character that the next chunk of a cumulative stream completes."""
 
@@ -84,7 +86,8 @@ class TextStream:
             last: whether the chunk says that the answer is finished: such a chunk may repeat everything.
 
         Raises:
-            AnswerError: the stream disproves what an earlier one has shown, too late to give the right text.
+            AnswerError: the stream disproves what an earlier one has shown, too late to give the right text;
+                or it is longer than any answer.
         """
         if not text or (last and self._repeats_all(text)):
             return ""
@@ -92,6 +95,8 @@ class TextStream:
             self._take_literally(text)
         else:
             self._observe(text)
+        if len(self._joined) > _MAX_CHARS or len(self._latest) > _MAX_CHARS:
+            raise AnswerError("The endpoint's answer is too long to be one")
         return self._give(self._reading())
 
     def close(self, completion_tokens: int = 0) -> str:
@@ -108,7 +113,8 @@ class TextStream:
         return self._give(self._latest if self.semantics is Semantics.CUMULATIVE else self._joined)
 
     def _take_literally(self, text: str) -> None:
-        self._joined += text
+        if self.semantics is Semantics.DELTA:
+            self._joined += text
         if text.startswith(_whole(self._latest)):
             self._latest = text
         elif not self._latest.startswith(text):
@@ -123,8 +129,9 @@ class TextStream:
         elif before and len(text) > len(before):
             self._growths += 1
         self._chunks += 1
-        self._joined += text
         self._latest = text
+        if self.semantics is not Semantics.CUMULATIVE or not self.conclusive:
+            self._joined += text  # of a stream that repeats everything this would grow with the square
         if not self._grows:
             self._find(Semantics.DELTA)
         elif self._growths >= _GROWTHS and _is_telling(text):

@@ -32,6 +32,11 @@ class Event:
         """Whether it is the marker of the stream's end."""
         return self.data.strip() == DONE
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the lines before it call it an error, whatever it holds."""
+        return self.name == "error" or self.status >= 400
+
 
 class EventDecoder:
     """Cuts a stream of bytes into events.
@@ -98,6 +103,33 @@ class EventDecoder:
         status = line.removeprefix(_STATUS).strip()
         if line.startswith(_STATUS) and status.isascii() and status.isdigit() and len(status) == 3:
             self._status = int(status)
+
+
+class LineDecoder:
+    """Cuts a stream of one JSON object a line (NDJSON, as Ollama's own API has it) into events.
+
+    Attributes:
+        stray: nothing is: every line is an event.
+    """
+
+    def __init__(self) -> None:
+        self.stray = b""
+        self._tail = b""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take bytes; give the events that they complete.
+
+        Raises:
+            AnswerError: a line is longer than any answer can be.
+        """
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        if len(self._tail) > MAX_LINE_BYTES:
+            raise AnswerError("The endpoint sent a line without an end")
+        return [Event(line.decode("utf-8", "replace")) for line in lines if line.strip()]
+
+    def close(self) -> list[Event]:
+        """End the stream; give the event of a last line without a line end."""
+        return self.feed(b"\n")
 
 
 def looks_like_events(body: bytes) -> bool:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from qwen_ls.core.text import common_length
+
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 _OPENS_BLOCK = re.compile(r"[:{(\[]\s*$")
 INDENT = " " * 4
@@ -115,18 +117,6 @@ def tab(text: str, cursor: int) -> str:
 def change(old: str, new: str) -> tuple[int, int, str]:
     """Find the one edit between two texts: (start, end) in `old`, and what stands there in `new`."""
     shorter = min(len(old), len(new))
-    start = _common(old, new, shorter)
-    tail = _common(old[::-1], new[::-1], shorter - start)
+    start = common_length(old, new, shorter)
+    tail = common_length(old[::-1], new[::-1], shorter - start)
     return start, len(old) - tail, new[start : len(new) - tail]
-
-
-def _common(one: str, other: str, limit: int) -> int:
-    """How many characters two texts begin with in common, by halving: no loop over characters."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low

@@ -1,8 +1,9 @@
 """From a model's raw answer to text that fits the hole.
 
 Pure. Each step is a function of the text and the `Hole` that returns the text, changed or not, or `Skip`.
-The steps of `BEFORE_CACHE` depend on the model only; those of `AFTER_CACHE` depend on the document, and run
-on every hit as well.
+The steps of `BEFORE_CACHE` depend on the model and on the place that it was asked about. Those of
+`AFTER_CACHE` depend on the document as it is now and run on every hit as well. Line ends aside, they only cut
+an answer's end: what is left of an answer while its beginning is being typed is the end of the same answer.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ BEFORE_CACHE: tuple[Step, ...] = (
     fences.unwrap,
     echo.drop_repeated_prefix,
     limit.drop_broken_line,
+    whitespace.drop_typed_indent,
+    whitespace.drop_stray_blank,
+    whitespace.drop_typed_blank,
 )
 CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:3]
 """For what goes on with an answer, before it is put to its beginning: chat models greet again."""
 AFTER_CACHE: tuple[Step, ...] = (
-    whitespace.drop_typed_indent,
-    whitespace.drop_stray_blank,
     limit.stop_at_dedent,
     limit.stop_at_max_lines,
     suffix.drop_repeated_lines,

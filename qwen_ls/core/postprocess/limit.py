@@ -23,6 +23,8 @@ _BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- )")
 _PREPROCESSOR = re.compile(r"#(?:if|ifdef|ifndef|elif|else|endif|pragma)\b")
 
 
+TELLING_CHARS = 4
+"""A shorter line, `}` or `end`, may well come twice."""
 CUT = frozenset({"length", "deadline"})
 """The finish reasons of an answer that would go on: the token limit, and our own clock."""
 
@@ -34,7 +36,7 @@ def closes(line: str) -> bool:
 
 def drop_broken_line(text: str, hole: Hole) -> str:
     """Drop the last line of an answer that a limit has cut, if it is not the only one."""
-    if hole.finish_reason not in CUT or not hole.ask.multiline:
+    if hole.finish_reason not in CUT:
         return text
     head, newline, _ = text.rstrip("\r\n").rpartition("\n")
     return head + newline if head.strip() else text
@@ -140,6 +142,30 @@ def is_complete(text: str, hole: Hole) -> bool:
     if hole.is_prose:
         return False
     return scope(hole.context.line_prefix, hole.context.suffix, whole) < len(whole)
+
+
+def is_enough(text: str, hole: Hole, *, read_on: int = 0) -> bool:
+    """Whether a stream may be cut: it holds what will be shown, and some lines to show after that.
+
+    Args:
+        text: what has come.
+        hole: what it must fit.
+        read_on: how many lines are wanted beyond what is shown. Where the text below the cursor begins to
+            repeat, there is nothing to read on for.
+    """
+    lines = lines_of(text)
+    whole = lines if text.endswith("\n") else lines[:-1]
+    if repeats_below(whole, hole):
+        return True
+    return is_complete("".join(whole[: max(0, len(whole) - read_on)]), hole)
+
+
+def repeats_below(lines: list[str], hole: Hole) -> bool:
+    """Whether the last generated line that says something is the next one below the cursor."""
+    last = next((line.strip() for line in reversed(lines[1:]) if line.strip()), "")
+    rest = hole.context.suffix[len(hole.context.line_suffix) :]
+    below = next((line.strip() for line in lines_of(rest) if line.strip()), "")
+    return len(last) >= TELLING_CHARS and last == below
 
 
 def is_broken_off(text: str, hole: Hole) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, open_quote, unmatched_closers, with_eol
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 CLOSING = frozenset(CLOSERS + QUOTES + ";,: \t")
 """What an editor, or the statement around the cursor, closes a line with."""
+_ESCAPE_OR_QUOTE = re.compile(r"""\\.|["'`]""", re.DOTALL)
 MIN_OVERLAP = 3
 """A shorter overlap with the rest of the line is chance, unless it is all of the rest."""
 
@@ -91,14 +93,16 @@ def covered(text: str, context: CompletionContext) -> int:
     tail = context.line_suffix
     if not tail or tail[0] not in CLOSERS + QUOTES:
         return 0
-    inside = open_quote(context.line_prefix)
-    closers = _closers(text, inside, in_field=tail[0] == "}")
-    if inside and closers[:1] == [inside] and tail[0] != inside:
-        closers = closers[1:]  # the string's end was not typed by the editor; the brackets after it were
-    count = 0
+    inside, count = open_quote(context.line_prefix), 0
+    if inside and tail[0] in CLOSERS:
+        closers = _closers_in_string(text, inside, context.line_prefix)
+    else:
+        closers = [char for char, _ in unmatched_closers(text, inside=inside)]
     for char in closers:
         if count < len(tail) and tail[count] == char:
             count += 1
+        elif char == inside:
+            inside = ""  # the string's end was not typed by the editor; the brackets around it were
         else:
             break
     rest = tail[count:].rstrip()
@@ -107,16 +111,20 @@ def covered(text: str, context: CompletionContext) -> int:
     return count
 
 
-def _closers(text: str, inside: str, *, in_field: bool) -> list[str]:
-    """The closers in a text whose openers stand before it.
+def _closers_in_string(text: str, inside: str, line_prefix: str) -> list[str]:
+    """The closers in a text whose openers stand before it, those in the string at the cursor included.
+
+    An editor closes brackets there, too: those of a field (`f"{x`, `${x`), and such as stand in the text.
 
     Args:
         text: what is inserted.
-        inside: the quote that is open before it, if one is.
-        in_field: whether that quote may have been left for a field, as in `f"{x"` and `${x`.
+        inside: the quote that the string began with.
+        line_prefix: the current line left of the cursor.
     """
-    if inside and in_field:
-        ends = [offset for char, offset in unmatched_closers(text) if char == "}"]
-        if ends:
-            return ["}", *_closers(text[ends[0] + 1 :], inside, in_field=False)]
-    return [char for char, _ in unmatched_closers(text, inside=inside)]
+    first = text.partition("\n")[0]
+    ends = (found.start() for found in _ESCAPE_OR_QUOTE.finditer(first) if found[0] == inside)
+    end = next(ends, len(first))
+    in_field = open_quote(line_prefix.rpartition("{")[2]) if "{" in line_prefix else ""
+    in_string = unmatched_closers(first[:end], inside="" if in_field == inside else in_field)
+    after = unmatched_closers(text[end:], inside=inside)
+    return [char for char, _ in in_string if char in CLOSERS] + [char for char, _ in after]

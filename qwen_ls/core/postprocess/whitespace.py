@@ -11,7 +11,7 @@ from qwen_ls.core.types import Reason, Skip
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
 
-_TRAILING = re.compile(r"[ \t]+(?=[\r\n])")
+_TRAILING = re.compile(r"[ \t]+(?=\n)")
 
 
 def drop_typed_indent(text: str, hole: Hole) -> str:
@@ -62,18 +62,22 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
     return "\n".join([first[1:], *rest])
 
 
-def trim_end(text: str, hole: Hole) -> str | Skip:
-    """Cut blanks off the end of every line, and line ends off the end of all; a blank answer is none.
+def drop_typed_blank(text: str, hole: Hole) -> str:
+    """Cut blanks off the end of every line, and a blank that has been typed already: "return " + " x".
 
     In prose, blanks at a line's end may mean something: two are Markdown's hard break.
     """
-    trimmed = text.rstrip() if hole.is_prose else _TRAILING.sub("", text).rstrip()
-    if not trimmed:
-        return Skip(Reason.EMPTY)
-    if hole.context.line_prefix.endswith((" ", "\t")) and trimmed[0] == " " and not text.startswith("  "):
-        # The blank has been typed already: "return " + " x".
-        trimmed = trimmed[1:] if hole.context.line_prefix.strip() else trimmed
-    return trimmed
+    text = with_eol(text, "\n")
+    if not hole.is_prose:
+        text = _TRAILING.sub("", text)
+    typed = hole.context.line_prefix
+    is_typed = typed.endswith((" ", "\t")) and bool(typed.strip())
+    return text[1:] if is_typed and text[:1] == " " and text[:2] != "  " else text
+
+
+def trim_end(text: str, hole: Hole) -> str | Skip:
+    """Cut blanks and line ends off the end; a blank answer is none."""
+    return text.rstrip() or Skip(Reason.EMPTY)
 
 
 def use_document_eol(text: str, hole: Hole) -> str:

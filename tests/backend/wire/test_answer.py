@@ -78,16 +78,18 @@ def test_events(event: dict, chunk: Chunk) -> None:
     [
         (None, None),
         ([], None),
-        ({}, Usage()),
+        ({}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
         (
             {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}},
             Usage(5, 2, 4),
         ),
         ({"input_tokens": 5, "output_tokens": 2, "cached_tokens": 4}, Usage(5, 2, 4)),
         ({"prompt_tokens": 5, "prompt_tokens_details": None}, Usage(5)),
+        ({"prompt_tokens": 5, "completion_tokens": 10**30}, Usage(5)),
         (
             {"prompt_tokens": "5", "completion_tokens": -1, "prompt_tokens_details": {"cached_tokens": True}},
-            Usage(),
+            None,
         ),
     ],
 )

@@ -186,3 +186,13 @@ def test_the_local_model_is_called_by_its_own_name() -> None:
     target = resolve(Settings(provider="local"), local=LocalEndpoint("http://127.0.0.1:1/v1", "k", "alias"))
     request = CompletionRequest(target.model, Prompt(Strategy.FIM, "", "", "x"), 8)
     assert completions_body(request, target, {})["model"] == "alias"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_ollamas_own_api_streams_unless_it_is_told_not_to(stream: bool) -> None:
+    target = target_of(provider="ollama", model="qwen2.5-coder:7b")
+    assert target.url == "http://127.0.0.1:11434/api/generate"
+    body = completions_body(request_to(target, stream=stream), target, {"options": None})
+    assert body["stream"] is stream
+    assert body["raw"] is True
+    assert not {"options", "stream_options", "stop", "max_tokens"} & body.keys()

@@ -225,8 +225,25 @@ def test_a_wrong_key_names_source_and_region() -> None:
     error = caught(401, compat("invalid_api_key"), region="singapore")
     assert str(error) == (
         "DashScope at dashscope-intl.aliyuncs.com refused the key from the keyring. "
-        "Check the key; a key works in one region only, and region is set to singapore."
+        "Check the key; a key works in one region only, and calls go to the region singapore."
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("ws-1.ap-southeast-1.maas.aliyuncs.com", "that workspace's keys"),
+        ("trial.cn-beijing.maas.aliyuncs.com", ""),
+        ("dashscope-intl.aliyuncs.com", ""),
+    ],
+)
+def test_a_workspaces_host_wants_its_own_key(host: str, words: str) -> None:
+    """The region is the host's, whatever the setting says."""
+    target = target_of(base_url=f"https://{host}", region="hongkong")
+    error = error_of(read_failure(401, b""), target, key_source="keyring")
+    assert f"calls go to the region {target.region}." in str(error)
+    assert ("workspace" in str(error)) is bool(words)
+    assert words in str(error)
 
 
 def test_a_plans_host_wants_a_plans_key() -> None:

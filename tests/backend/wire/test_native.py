@@ -59,6 +59,15 @@ def test_a_multimodal_message_comes_in_parts_and_the_prefix_stays_a_string() -> 
     ]
 
 
+def test_an_image_goes_along_where_the_row_has_the_path_wrong() -> None:
+    """The text path refuses it, and the other one is asked with the same message."""
+    rows = {"qwen3-vl-plus": {"native_path": "text"}}
+    target = target_of(protocol="dashscope", model="qwen3-vl-plus", models=rows)
+    prompt = Prompt(Strategy.PARTIAL, "The cat ", "", "Go on.", images=(IMAGE,))
+    messages = native_body(request_to(target, prompt=prompt), target, {})["input"]["messages"]
+    assert messages[0]["content"] == [{"image": IMAGE}, {"text": "Go on."}]
+
+
 def test_extra_fields_are_parameters_unless_they_are_the_bodys_own() -> None:
     target = target_of(protocol="dashscope", model="qwen3-coder-flash")
     body = native_body(request_to(target), target, {"top_k": 3, "max_tokens": None, "model": "m"})
@@ -78,9 +87,9 @@ def output(content: object, finish_reason: object = "null", **usage: int) -> dic
         pytest.param(
             output("1", input_tokens=8, output_tokens=1), Chunk("1", None, Usage(8, 1)), id="recorded"
         ),
-        pytest.param(output("", "stop"), Chunk("", "stop", Usage()), id="the end"),
-        pytest.param(output([{"text": "a"}, {"text": "b"}]), Chunk("ab", None, Usage()), id="parts"),
-        pytest.param(output([], "length"), Chunk("", "length", Usage()), id="no parts"),
+        pytest.param(output("", "stop"), Chunk("", "stop"), id="the end"),
+        pytest.param(output([{"text": "a"}, {"text": "b"}]), Chunk("ab"), id="parts"),
+        pytest.param(output([], "length"), Chunk("", "length"), id="no parts"),
         pytest.param(
             {"output": {"finish_reason": "null", "text": "1+"}, "usage": {"input_tokens": 3}},
             Chunk("1+", None, Usage(3)),

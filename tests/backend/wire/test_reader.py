@@ -7,6 +7,7 @@ import json
 import pytest
 
 from qwen_ls.backend import base
+from qwen_ls.backend.forms import GENERATE_SHAPE
 from qwen_ls.backend.wire.errors import error_of
 from qwen_ls.backend.wire.reader import MAX_BODY_BYTES, AnswerReader
 from qwen_ls.backend.wire.semantics import TextStream
@@ -29,12 +30,21 @@ BODY = json.dumps(
 ).encode()
 
 
-def read(body: bytes, *, is_stream: bool = True, size: int = 7, echoed_prefix: str = "") -> Chunk:
+def read(
+    body: bytes,
+    *,
+    is_stream: bool = True,
+    kind: str = "",
+    size: int = 7,
+    echoed_prefix: str = "",
+    **more: object,
+) -> Chunk:
     reader = AnswerReader(
         TextStream(),
         lambda failure: error_of(failure, target_of()),
-        is_stream=is_stream,
+        kind=kind or ("text/event-stream;charset=UTF-8" if is_stream else "application/json"),
         echoed_prefix=echoed_prefix,
+        **more,
     )
     text = ""
     for start in range(0, len(body), size):
@@ -110,6 +120,30 @@ ERROR = {"error": {"code": "invalid_parameter_error", "message": "<400> x", "typ
             base.RateLimitError,
             id="status in a comment",
         ),
+        pytest.param(
+            b'id:1\nevent:error\n:HTTP_STATUS/500\ndata:{"message":"m"}\n\n',
+            True,
+            base.ServerError,
+            id="error event without a code",
+        ),
+        pytest.param(
+            b'event:error\ndata:{"code":"","message":"m"}\n\n',
+            True,
+            base.ServerError,
+            id="error event, no status",
+        ),
+        pytest.param(
+            choice("a") + b"event: error\ndata: upstream failed\n\n",
+            True,
+            base.ServerError,
+            id="error event that is no JSON",
+        ),
+        pytest.param(
+            b'event:error\ndata:{"code":"InvalidParameter","message":"m"}\n\n',
+            True,
+            base.RequestError,
+            id="error event, a code that says little",
+        ),
         pytest.param(b"", True, base.AnswerError, id="empty stream"),
         pytest.param(b"", False, base.AnswerError, id="empty body"),
         pytest.param(b": ping\n\n", True, base.AnswerError, id="comments only"),
@@ -126,6 +160,83 @@ def test_what_goes_wrong(body: bytes, is_stream: bool, expected: type[base.Backe
     assert type(caught.value) is expected
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    ("events", "text"),
+    [
+        pytest.param([r"\ud83d", r"\ude00 x"], "😀 x", id="halves in two events"),
+        pytest.param([r"a\ud83d", "", r"\ude00"], "a😀", id="an empty event between"),
+        pytest.param([r"\ud83d b"], "\ufffd b", id="a half alone"),
+        pytest.param([r"\ude00 b", r"c\ud83d"], "\ufffd bc", id="halves of nothing"),
+        pytest.param(
+            [r"def \ud83d", r"def \ud83d\ude00 g", r"def \ud83d\ude00 ghijkl"], "def 😀 ghijkl", id="so far"
+        ),
+    ],
+)
+def test_a_character_cut_between_events_is_whole(events: list[str], text: str, size: int) -> None:
+    """JSON may write an emoji as two escapes; half of one is no text that an editor can be sent."""
+    frames = [
+        f'data: {{"choices":[{{"index":0,"text":"{said}","finish_reason":null}}]}}\n\n' for said in events
+    ]
+    found = read("".join(frames).encode() + DONE, size=size)
+    assert found.text == text
+    found.text.encode()
+
+
+def test_a_half_of_a_character_in_a_body() -> None:
+    body = rb'{"choices":[{"index":0,"text":"a\ud83d","finish_reason":"stop"}]}'
+    assert read(body, is_stream=False).text == "a\ufffd"
+
+
 def test_a_body_without_an_end_is_refused() -> None:
     with pytest.raises(base.AnswerError):
         read(b" " * (MAX_BODY_BYTES + 1), is_stream=False, size=1 << 20)
+
+
+LINES = (
+    b'{"model":"m","response":"caf\xc3\xa9","done":false}\n{"model":"m","response":" = 1","done":false}\n'
+    b'\n{"model":"m","response":"","done":true,"done_reason":"length","prompt_eval_count":7,"eval_count":2}'
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_an_object_a_line(size: int, end: bytes) -> None:
+    body = LINES.replace(b"\n", end or b"\n") + end
+    found = read(body, kind="application/x-ndjson", shape=GENERATE_SHAPE, size=size)
+    assert found == Chunk("café = 1", "length", Usage(7, 2))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(
+            LINES[:50] + b'{"error":"CUDA error"}\n', base.AnswerError, id="cut in the middle of a line"
+        ),
+        pytest.param(
+            LINES.split(b"\n")[0] + b'\n{"error":"CUDA error"}\n', base.ServerError, id="error after text"
+        ),
+        pytest.param(b"<html>Sign in</html>", base.AnswerError, id="a page"),
+        pytest.param(b"", base.AnswerError, id="nothing"),
+        pytest.param(b"{" + b" " * (2 << 20), base.AnswerError, id="a line without an end"),
+    ],
+)
+def test_what_goes_wrong_in_lines(body: bytes, expected: type[base.BackendError]) -> None:
+    with pytest.raises(expected) as caught:
+        read(body, kind="application/x-ndjson", shape=GENERATE_SHAPE, size=1 << 16)
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("words", [["word "], ["word ", "other "]], ids=["repeated", "new"])
+def test_a_stream_without_an_end_is_given_up(words: list[str]) -> None:
+    """A server that ignores the token limit must not fill the memory."""
+    with pytest.raises(base.AnswerError):
+        read(b"".join(choice(word * 1000) for word in words) * 60, size=1 << 16)
+
+
+def test_a_long_stream_that_repeats_everything_is_read() -> None:
+    """All its events together are hundreds of times as long as its text."""
+    said = "".join(f"line {n} of a long answer\n" for n in range(800))
+    step = len(said) // 400
+    events = b"".join(choice(said[:end]) for end in range(step, len(said) + step, step))
+    assert read(events + choice("", "stop") + DONE, size=1 << 16).text == said

@@ -1,0 +1,127 @@
+"""What each document shows, what can be shown in it at once, and how often that was what its user wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qwen_ls.core import postprocess
+from qwen_ls.core.ahead import Odds, after_accepting
+from qwen_ls.core.cache import CompletionCache
+from qwen_ls.core.postprocess.hole import Hole
+from qwen_ls.core.postprocess.suffix import covered
+from qwen_ls.core.text import with_eol
+from qwen_ls.core.types import Completion, Reason, Skip, TriggerKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qwen_ls.core.candidate import Candidate
+    from qwen_ls.core.trigger import Ask
+    from qwen_ls.core.types import CompletionContext
+    from qwen_ls.report import Report
+
+
+class Screen:
+    """The candidates of all documents, and the one that each document shows."""
+
+    def __init__(self, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
+        """Begin with nothing shown.
+
+        Args:
+            clock: seconds, ever growing.
+            new_id: makes the ids of completions.
+        """
+        self.cache = CompletionCache(clock)
+        self.odds = Odds()
+        self._new_id = new_id
+        self._last: dict[str, tuple[Completion, CompletionContext]] = {}
+
+    def notice(self, context: CompletionContext) -> str | None:
+        """Learn from where the cursor is now what became of what is shown; returns what was typed of it."""
+        shown = self.cache.shown(context.document.uri)
+        if shown is None:
+            return None
+        if (typed := shown.typed(context)) is not None:
+            shown.reached = max(shown.reached, len(typed))
+        elif shown.anchor.is_left_of(context):
+            self.cache.turn_down(shown)
+        return typed
+
+    def known(
+        self, context: CompletionContext, ask: Ask, report: Report, typed: str | None
+    ) -> Completion | Skip | None:
+        """What can be answered at once, without a call; `typed` is what `notice` has said."""
+        for hit in self.cache.find(context, multiline=ask.multiline, typed=typed):
+            if hit.source == "type-through":
+                rest = hit.candidate.rest_shown(hit.typed)
+                return self._fit(rest, context, hit.candidate.id, hit.source)
+            answer = self.show(hit.candidate, hit.typed, context, ask, hit.source, report)
+            # That the model had nothing to say here is an answer; elsewhere it is none.
+            if isinstance(answer, Completion) or hit.source == "cache":
+                return answer
+        return None
+
+    def show(
+        self,
+        candidate: Candidate,
+        typed: str,
+        context: CompletionContext,
+        ask: Ask,
+        source: str,
+        report: Report,
+    ) -> Completion | Skip:
+        """Fit what a candidate says after `typed` into the document as it is now, and remember that."""
+        uri, hole = context.document.uri, Hole(context, ask)
+        text = postprocess.run(postprocess.AFTER_CACHE, candidate.rest(typed), hole, report.steps)
+        if isinstance(text, Skip):
+            return text
+        completion = self._fit(text, context, self._new_id(), source)
+        if isinstance(completion, Skip):
+            return completion
+        text = with_eol(text, "\n")
+        if context.trigger is TriggerKind.AUTOMATIC and self.cache.is_turned_down(context, text):
+            return Skip(Reason.TURNED_DOWN)
+        if before := self.cache.shown(uri):
+            self.odds.add(before)
+        candidate.id = completion.id
+        candidate.show(typed, text)
+        self.cache.show(uri, candidate)
+        self._last[uri] = (completion, context)
+        return completion
+
+    def _fit(
+        self, text: str, context: CompletionContext, completion_id: str, source: str
+    ) -> Completion | Skip:
+        """The completion for a text at the context's cursor, with the range that it replaces."""
+        text = with_eol(text, context.eol)
+        start, end = context.offset, len(context.document.text) - len(context.suffix)
+        n_covered = covered(text, context)
+        if text == context.suffix[:n_covered]:
+            return Skip(Reason.ECHO)  # accepting it would change nothing
+        end += n_covered
+        if context.selected:
+            start, text = context.selected.start, context.selected.text + text
+        return Completion(completion_id, text, start, end, source)
+
+    def accepted(self, completion_id: str) -> None:
+        """The user accepted a completion."""
+        if shown := self.cache.shown_as(completion_id):
+            shown.reached = len(shown.shown)
+
+    def next_place(self, uri: str) -> CompletionContext | None:
+        """Where the cursor will be, if what is shown is likely to be accepted and says no more; told once."""
+        shown, last = self.cache.shown(uri), self._last.get(uri)
+        if shown is None or last is None or shown.rest(shown.shown).strip() or not self.odds.are_good(shown):
+            return None
+        del self._last[uri]
+        return after_accepting(*last)
+
+    def forget(self, uri: str) -> None:
+        """Drop what is kept for a document that was closed."""
+        self.cache.forget(uri)
+        self._last.pop(uri, None)
+
+    def clear(self) -> None:
+        """Drop everything but what was learnt about the user."""
+        self.cache.clear()
+        self._last.clear()
