@@ -122,6 +122,10 @@ class Related:
         self.begin(context, settings)
         if (search := self._search) is not None and search.uri == uri and settings.context:
             await self._within_limit(search)
+        return self.known(uri, settings)
+
+    def known(self, uri: str, settings: Settings) -> Gathered:
+        """What has been found for a document so far."""
         share = settings.context_share if settings.context else 0.0
         return Gathered(share, self._found.get(uri, _NOTHING), self._arrangement(uri))
 

@@ -71,7 +71,7 @@ def test_origins_name_the_source(place: Any) -> None:
 def test_a_project_may_set_only_what_is_marked_so(place: Any, name: str) -> None:
     allowed = {
         "enabled", "strategy", "max_tokens", "max_lines", "debounce_ms", "prompt_tokens", "trigger",
-        "languages", "exclude", "context_share",
+        "languages", "exclude", "context_share", "look_ahead",
     }  # fmt: skip
     assert OPTIONS[name].metadata["project"] is (name in allowed)
 

@@ -254,8 +254,11 @@ def main() -> int:
     parser.add_argument("--real", action="store_true", help="replay: in real time, with the local model")
     parser.add_argument("--client", choices=replay.CLIENTS, default="vscode", help="replay: who asks")
     arguments = parser.parse_args()
-    if arguments.part == "replay":
-        figures: Any = replay.main(
+    if arguments.part == "prefix":
+        figures: Any = prefix.run()
+        show(figures)
+    elif arguments.part == "replay":
+        figures = replay.main(
             quick=arguments.quick, seed=arguments.seed, real=arguments.real, client=arguments.client
         )
     elif arguments.part == "prefix":
