@@ -105,6 +105,7 @@ class Caller:
         if (wait_s := self._wait_s(context, settings) - (self.clock() - changed_s)) > 0:
             await self.sleep(wait_s)
             report.mark("wait")
+        await self.related.gather(context, settings)
         backend = await self.endpoint.connected()
         if pause := self.pause():
             return pause
@@ -136,7 +137,6 @@ class Caller:
 
     async def _work(self, backend: Backend, wanted: Wanted, flight: Flight) -> RawCompletion | Skip:
         """Make the call, and tell the flight what comes."""
-        gathered = await self.related.gather(wanted.context, wanted.settings)
         started_s, is_first = self.clock(), True
 
         def heard(text: str, hole: Hole) -> None:
@@ -157,7 +157,7 @@ class Caller:
             heed=self.endpoint.heed,
             heard=heard,
             read_on=wanted.read_on,
-            gathered=gathered,
+            gathered=self.related.known(wanted.context.document.uri, wanted.settings),
         )
         try:
             answer = await ask_model(backend, question, self.endpoint.tell)
