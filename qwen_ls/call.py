@@ -12,7 +12,7 @@ from qwen_ls.books import Received
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_broken_off, is_complete
+from qwen_ls.core.postprocess.limit import is_broken_off, is_complete, is_looping
 from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.text import current_line_before
@@ -317,7 +317,7 @@ async def _read(
                 usage = chunk.usage or usage
                 received.text, received.finish_reason, received.usage = text, finish_reason, usage
                 if (
-                    "\n" in chunk.text
+                    ("\n" in chunk.text or is_looping(text))
                     and finish_reason is None
                     and is_complete(said + without_held_back(text, held_back), hole)
                 ):

@@ -1,4 +1,4 @@
-"""Lines, line ends, indentation and brackets of plain text. Pure.
+"""Lines, line ends and indentation of plain text. Pure.
 
 Only LF, CRLF and CR end a line (LSP 3.17, "Text Documents"): `str.splitlines` knows more and is not used.
 """
@@ -10,13 +10,7 @@ import re
 _EOL = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
-_TOKEN = re.compile(r"""(\\.|(?<=\w\w)'(?=\w))|[\r\n()\[\]{}"'`]""", re.DOTALL)
-"""What the bracket scanner looks at. The group is what means nothing: escapes, the apostrophe in a word."""
-
-OPENERS = "([{"
-CLOSERS = ")]}"
-PAIRS = {")": "(", "]": "[", "}": "{"}
-QUOTES = "\"'`"
+OPENERS, CLOSERS, QUOTES = "([{", ")]}", "\"'`"
 
 
 def lines_of(text: str) -> list[str]:
@@ -59,51 +53,3 @@ def width_of(indent: str, tab_size: int = 4) -> int:
     for char in indent:
         columns += tab_size - columns % tab_size if char == "\t" else 1
     return columns
-
-
-def unmatched_closers(text: str, *, inside: str = "") -> list[tuple[str, int]]:
-    """The closing brackets and quotes of `text` whose openers stand before it, with their offsets.
-
-    Args:
-        text: what is scanned.
-        inside: the quote that is open where the text begins, if one is.
-    """
-    return _scan(text, inside)[0]
-
-
-def open_quote(line: str) -> str:
-    """The quote that is open at the end of a line that begins outside of any; empty where none is."""
-    return _scan(line, "")[1]
-
-
-def has_open_bracket(text: str) -> bool:
-    """Whether a bracket that the text opens is still open at its end."""
-    return bool(_scan(text, "")[2])
-
-
-def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str, list[str]]:
-    """Unmatched closers, and the quote and the brackets that are open at the end, for any language.
-
-    Quotes toggle, a backslash escapes, a string ends with its line unless it stands in backticks.
-    """
-    found: list[tuple[str, int]] = []
-    stack: list[str] = []
-    quote, outer = inside, bool(inside)
-    for match in _TOKEN.finditer(text):
-        char = match.group()
-        if match.group(1):
-            continue
-        if quote:
-            if char == quote and outer:
-                found.append((char, match.start()))
-            if char == quote or (char in "\r\n" and quote != "`"):
-                quote, outer = "", False
-        elif char in QUOTES:
-            quote = char
-        elif char in OPENERS:
-            stack.append(char)
-        elif char in CLOSERS and stack and stack[-1] == PAIRS[char]:
-            stack.pop()
-        elif char in CLOSERS and not stack:
-            found.append((char, match.start()))
-    return found, quote, stack

@@ -10,6 +10,7 @@ import re
 FIM_PREFIX = "<|fim_prefix|>"
 FIM_SUFFIX = "<|fim_suffix|>"
 FIM_MIDDLE = "<|fim_middle|>"
+CURSOR = "<|cursor|>"
 
 NAMES = (
     "endoftext",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.core.images import find_image
 from qwen_ls.core.redact import denied
+from qwen_ls.core.syntax import scan, syntax_of, without_comment
 from qwen_ls.core.text import indent_of, lines_of, width_of
 from qwen_ls.core.types import Reason, Skip, TriggerKind
 
@@ -17,13 +18,40 @@ if TYPE_CHECKING:
 
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 LINE_LINES, BLOCK_LINES = 1, 24
+MIN_DOCUMENT_CHARS = 10
+"""A document of fewer visible characters says too little about what comes next."""
 WAIT_S = 0.12
 """The wait where the next key is likely: inside a word."""
 WAIT_AT_BOUNDARY_S = 0.06
 """The wait after punctuation, a blank or a line end: a place where one stops to think."""
 
-_TAIL_OF_CLOSERS = re.compile(r"""[\s)\]}>"'`]*[\s:{;,]*""")
+_TAIL_OF_CLOSERS = re.compile(
+    r"""(?:[\s)\]}>"'`]|</[\w.:-]*>|/>|\*/|-->|[%?]>|<%=?)*[\s:{;,]*""",
+)
+"""What an editor types behind the cursor, and what a statement or a block opener ends with."""
 _OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
+_OPENS_BRACES = re.compile(r"(?:[{(\[]|=>|->|\b(?:do|else)|^\s*(?:case\b.*|default\s*):)\s*$")
+_OPENS_RUBY = re.compile(
+    r"^\s*(?:(?:private |protected |public )?def|class|module|if|unless|while|until|case|for|begin|when|else"
+    r"|elsif|rescue|ensure)\b(?!.*\bend\s*$)(?!.*\bthen\b.+)|\b(?:do|begin)\s*(?:\|[^|]*\|)?\s*$|[{(\[]\s*(?:\|[^|]*\|)?\s*$"
+)
+_OPENS_SHELL = re.compile(r"(?:[{(]|\b(?:then|do|else|in))\s*$|^\s*[\w*|.\"'-]+\)\s*$")
+_OPENS_LUA = re.compile(r"\b(?:function\b.*\)|then|do|else|repeat)\s*$|[{(]\s*$")
+_OPENS_TAG = re.compile(
+    r"<(?!/|!|br\b|hr\b|img\b|input\b|link\b|meta\b)[\w.:-]+(?:\s[^<>]*)?(?<!/)>\s*$|[{(]\s*$"
+)
+_OPENS_SQL = re.compile(r"\(\s*$|\b(?:begin|then|else|loop|as|select|where|set|values)\s*$", re.IGNORECASE)
+_OPENS_FENCE = re.compile(r"^\s*(?:```|~~~)[\w+-]+\s*$")
+_OPENERS = (
+    {"ruby": _OPENS_RUBY, "lua": _OPENS_LUA, "sql": _OPENS_SQL}
+    | dict.fromkeys(("shellscript", "sh", "bash", "zsh", "fish"), _OPENS_SHELL)
+    | dict.fromkeys(("html", "xml", "vue", "svelte"), _OPENS_TAG)
+    | dict.fromkeys(
+        "javascript javascriptreact typescript typescriptreact go rust c cpp java csharp kotlin swift php "
+        "dart scala json jsonc css scss less".split(),
+        _OPENS_BRACES,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +62,41 @@ class Ask:
     max_lines: int
     max_tokens: int
     delay_s: float
+    block_lines: int = 0
+    """How many lines a line may grow to whose first generated one opens a block; 0: it stays a line."""
+    until_blank: bool = False
+    """Whether a block ends at its first blank line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What has just happened at the cursor. The core has no memory: whoever has one fills this in."""
+
+    deleted: bool = False
+    """The last change of the document only took text away."""
+    accepted: bool = False
+    """The last change of the document was that a suggestion was accepted up to a line's end."""
+    dismissed: bool = False
+    """A suggestion at this very place was dismissed a moment ago."""
+
+
+NOTHING_HAPPENED = Moment()
 
 
 def decide(
-    context: CompletionContext, settings: Settings, *, enabled: bool = True, waited_s: float = 0.0
+    context: CompletionContext,
+    settings: Settings,
+    *,
+    moment: Moment = NOTHING_HAPPENED,
+    enabled: bool = True,
+    waited_s: float = 0.0,
 ) -> Ask | Skip:
     """The gate. An explicit request passes it, but never the deny list.
 
     Args:
         context: where the cursor stands.
         settings: the settings in force.
+        moment: what has just happened there.
         enabled: the switch that `qwen-ls.toggle` flips.
         waited_s: how long the document has been at rest already; credited to the wait.
     """
@@ -51,31 +104,63 @@ def decide(
         return Skip(Reason.DENIED)
     if not context.document.text.strip():
         return Skip(Reason.EMPTY_DOCUMENT)
-    if context.trigger is TriggerKind.AUTOMATIC and (skip := _quiet(context, settings, enabled=enabled)):
+    if context.trigger is TriggerKind.AUTOMATIC and (
+        skip := _switched_off(context, settings, enabled=enabled) or _quiet(context, settings, moment)
+    ):
         return skip
-    multiline = context.trigger is TriggerKind.INVOKED or wants_block(context)
-    multiline = multiline and not context.line_suffix.strip()
+    return _how_much(context, settings, moment, _delay(context, settings, waited_s))
+
+
+def _how_much(context: CompletionContext, settings: Settings, moment: Moment, delay_s: float) -> Ask:
+    """A line, a line that may grow into a block, or a block."""
+    why = why_block(context, moment)
+    alone = not context.line_suffix.strip()
+    multiline = alone and (context.trigger is TriggerKind.INVOKED or why in settings.blocks)
+    grows = not multiline and "opened" in settings.blocks and settings.max_lines != 1
     return Ask(
         multiline=multiline,
         max_lines=settings.max_lines or (BLOCK_LINES if multiline else LINE_LINES),
-        max_tokens=settings.max_tokens or (BLOCK_TOKENS if multiline else LINE_TOKENS),
-        delay_s=_delay(context, settings, waited_s),
+        # The stream of a line that stays a line is closed at its end, so that the allowance costs nothing.
+        max_tokens=settings.max_tokens or (BLOCK_TOKENS if multiline or grows else LINE_TOKENS),
+        delay_s=delay_s,
+        block_lines=(settings.max_lines or BLOCK_LINES) if grows else 0,
+        until_blank=multiline and why == "accepted",
     )
 
 
-def _quiet(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
-    """Why an automatic request stays without an answer, if it does."""
+def _switched_off(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
+    """Whether the user wants no automatic suggestion at all here."""
     if not enabled or not settings.enabled:
         return Skip(Reason.DISABLED)
     if settings.trigger == "manual":
         return Skip(Reason.MANUAL)
     if not speaks(context.document.language_id, settings.languages):
         return Skip(Reason.LANGUAGE_OFF, context.document.language_id)
-    if context.selected is None and context.line_suffix[:1].isidentifier():
-        return Skip(Reason.MID_WORD)
-    if not _TAIL_OF_CLOSERS.fullmatch(context.line_suffix) and not (settings.images and find_image(context)):
-        return Skip(Reason.TAIL)
     return None
+
+
+def _quiet(context: CompletionContext, settings: Settings, moment: Moment) -> Skip | None:
+    """Why an automatic request stays without an answer, if it does: the rules of the setting `quiet`."""
+    rules = settings.quiet
+    if "word" in rules and context.selected is None and context.line_suffix[:1].isidentifier():
+        return Skip(Reason.MID_WORD)
+    if "tail" in rules and not _is_tail_of_closers(context) and not (settings.images and find_image(context)):
+        return Skip(Reason.TAIL)
+    if "short" in rules and _is_short(context.document.text):
+        return Skip(Reason.SHORT_DOCUMENT)
+    if "deletion" in rules and moment.deleted:
+        return Skip(Reason.DELETED)
+    if "dismissed" in rules and moment.dismissed:
+        return Skip(Reason.DISMISSED)
+    return None
+
+
+def _is_tail_of_closers(context: CompletionContext) -> bool:
+    return bool(_TAIL_OF_CLOSERS.fullmatch(context.line_suffix))
+
+
+def _is_short(text: str) -> bool:
+    return len("".join(text[:1000].split())) < MIN_DOCUMENT_CHARS
 
 
 def speaks(language_id: str, languages: tuple[str, ...]) -> bool:
@@ -85,18 +170,44 @@ def speaks(language_id: str, languages: tuple[str, ...]) -> bool:
     return language_id not in off and (not on or language_id in on)
 
 
-def wants_block(context: CompletionContext) -> bool:
-    """Whether the place calls for more than a line: an empty block, or a blank line with none after it."""
+def why_block(context: CompletionContext, moment: Moment = NOTHING_HAPPENED) -> str:
+    """Why the place calls for more than a line, in the words of the setting `blocks`; empty if it does not.
+
+    `empty`: a block was just opened, or its body is missing. `comment`: a comment or docstring stands above
+    that says what comes. `accepted`: a whole line was just accepted. `blank`: a blank line at a block's end.
+    """
     line = context.line_prefix
+    if moment.accepted:
+        return "accepted"
     if line.strip():
-        return opens_block(line) and _block_is_empty(context, line)
-    before = next((past for past in reversed(lines_of(context.prefix)) if past.strip()), "")
-    return _block_is_empty(context, before)
+        opens = opens_block(line, context.document.language_id)
+        return "empty" if opens and _block_is_empty(context, line) else ""
+    above = lines_of(context.prefix[: len(context.prefix) - len(line)])
+    before = next((past for past in reversed(above) if past.strip()), "")
+    if not _block_is_empty(context, before):
+        return ""
+    if above and above[-1].strip() and _is_comment(before, context.document.language_id):
+        return "comment"
+    return "empty" if opens_block(before, context.document.language_id) else "blank"
 
 
-def opens_block(line: str) -> bool:
+def opens_block(line: str, language_id: str = "") -> bool:
     """Whether a line ends with what a block, or a list, begins with."""
-    return bool(_OPENS_BLOCK.search(line))
+    syntax = syntax_of(language_id)
+    if syntax.prose:
+        return bool(_OPENS_FENCE.search(line))
+    pattern = _OPENERS.get(language_id, _OPENS_BLOCK)
+    # The pattern is the cheap test: most lines fail it whether they have a comment or not.
+    return bool(pattern.search(without_comment(line, syntax))) and scan(line, syntax).in_code
+
+
+def _is_comment(line: str, language_id: str) -> bool:
+    """Whether a line is a comment, or the end of one, or of a docstring."""
+    syntax, said = syntax_of(language_id), line.strip()
+    if syntax.line_comment and re.match(syntax.line_comment, said):
+        return True
+    ends = [end for _, end in syntax.comments] + [quote for quote in syntax.strings if len(quote) == 3]
+    return any(said.endswith(end) for end in ends) and "=" not in said
 
 
 def _block_is_empty(context: CompletionContext, opener: str) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from qwen_ls.core.trigger import Ask, decide
-from qwen_ls.core.types import Reason, Skip, TriggerKind
+from qwen_ls.core.types import CompletionContext, Reason, Skip, TriggerKind
 from qwen_ls.settings import Settings
-from tests.marked import context
+from tests.marked import context as marked_context
+
+
+def place(picture: str, **more: Any) -> CompletionContext:
+    """The context at the mark, in a document that says something beside, unless it is blank."""
+    above = "import os, sys\n\n" if picture.strip("█ \n") else ""
+    return marked_context(above + picture, **more)
+
 
 QUIET = [
     pytest.param("pr█int(x)", {}, Reason.MID_WORD, id="inside-a-word"),
@@ -22,7 +31,7 @@ QUIET = [
 
 @pytest.mark.parametrize(("picture", "settings", "reason"), QUIET)
 def test_quiet_places(picture: str, settings: dict, reason: Reason) -> None:
-    assert decide(context(picture), Settings(**settings)) == Skip(
+    assert decide(place(picture), Settings(**settings)) == Skip(
         reason, "python" if "LANG" in reason.name else ""
     )
 
@@ -41,12 +50,12 @@ def test_quiet_places(picture: str, settings: dict, reason: Reason) -> None:
     ],
 )
 def test_speaking_places(picture: str) -> None:
-    assert isinstance(decide(context(picture), Settings()), Ask)
+    assert isinstance(decide(place(picture), Settings()), Ask)
 
 
 @pytest.mark.parametrize(("picture", "settings", "_"), QUIET[:6])
 def test_an_explicit_request_passes_the_gate_and_never_waits(picture: str, settings: dict, _: Reason) -> None:
-    ask = decide(context(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
+    ask = decide(place(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
     assert isinstance(ask, Ask)
     assert ask.delay_s == 0
 
@@ -80,7 +89,7 @@ def test_an_explicit_request_passes_the_gate_and_never_waits(picture: str, setti
 def test_denied_files_are_denied_to_everybody(
     uri: str, exclude: tuple[str, ...], trigger: TriggerKind
 ) -> None:
-    decision = decide(context("KEY=█", trigger=trigger, uri=uri), Settings(exclude=exclude))
+    decision = decide(place("KEY=█", trigger=trigger, uri=uri), Settings(exclude=exclude))
     assert decision == Skip(Reason.DENIED)
 
 
@@ -98,7 +107,7 @@ def test_denied_files_are_denied_to_everybody(
     ],
 )
 def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> None:
-    assert isinstance(decide(context("x = █", uri=uri), Settings(exclude=exclude)), Ask)
+    assert isinstance(decide(place("x = █", uri=uri), Settings(exclude=exclude)), Ask)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +122,7 @@ def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> No
     ],
 )
 def test_a_block_is_asked_for_where_one_is_missing(picture: str, multiline: bool) -> None:
-    ask = decide(context(picture), Settings())
+    ask = decide(place(picture), Settings())
     assert isinstance(ask, Ask)
     assert ask.multiline is multiline
 
@@ -130,6 +139,6 @@ def test_a_block_is_asked_for_where_one_is_missing(picture: str, multiline: bool
     ],
 )
 def test_the_wait(picture: str, settings: dict, waited_s: float, delay_s: float) -> None:
-    ask = decide(context(picture), Settings(**settings), waited_s=waited_s)
+    ask = decide(place(picture), Settings(**settings), waited_s=waited_s)
     assert isinstance(ask, Ask)
     assert ask.delay_s == pytest.approx(delay_s)

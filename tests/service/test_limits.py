@@ -175,7 +175,7 @@ async def test_what_is_booked(
 
 async def test_a_cancelled_call_is_booked_as_estimated(stages: Any, file: Path) -> None:
     stage = stages(limits={"tokens_per_day": 1000})
-    stage.backend.script = [["abc" * 32, WAIT]]
+    stage.backend.script = [[("a, bc = d[3], f(g)[0] + h(ij)  # klmno " * 3)[:96], WAIT]]
     task = start(stage, "x = █", INVOKED)
     await until(lambda: stage.backend.live)
     task.cancel()

@@ -1,0 +1,209 @@
+"""Where brackets, strings and comments are open, by language. Pure.
+
+A scanner, no parser: what is typed right now does not parse. It knows what opens and closes strings and
+comments, so that a bracket inside of one is none, and it never fails: what it cannot tell is code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from qwen_ls.core.text import CLOSERS, OPENERS
+
+PAIRS = dict(zip(OPENERS, CLOSERS, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """What a language's text looks like to the scanner."""
+
+    line_comment: str = ""
+    """A regular expression for what begins a comment that ends with its line."""
+    comments: tuple[tuple[str, str], ...] = ()
+    """What begins and ends a comment over several lines."""
+    strings: tuple[str, ...] = ()
+    """Quotes of strings that may go over several lines."""
+    quotes: str = "\"'`"
+    """Quotes of strings that end with their line."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """By a string's quote, what begins code inside of it: `${` in a template; `}` ends it."""
+    heredoc: str = ""
+    """A regular expression for what begins a here-document; its group `word` is what ends it."""
+    literals: str = ""
+    """A regular expression for what is skipped whole: a regular expression, a character."""
+    brackets: bool = True
+    """Whether brackets tell where a block ends, also where indentation says otherwise."""
+    prose: bool = False
+    """Whether it is text for people, in which neither brackets nor indentation mean anything."""
+
+
+_C_COMMENTS = (("/*", "*/"),)
+_REGEX = (
+    r"(?:(?<![\w)\]}\"'`\s])[ ]?|(?<=\breturn) )/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\r\n])*\]|[^/\\\r\n\[])+/"
+)
+_PLAIN = Syntax()
+_C = Syntax("//", _C_COMMENTS, quotes="\"'")
+_SCRIPT = Syntax("//", _C_COMMENTS, ("`",), "\"'", (("`", "${"),), literals=_REGEX)
+_SHELL = Syntax(r"(?<!\S)#", (), ('"', "'"), "`", heredoc=r"<<-?\s*[\"']?(?P<word>\w+)[\"']?", brackets=False)
+_MARKUP = Syntax("", (("<!--", "-->"),), brackets=False)
+_PROSE = Syntax(quotes="", brackets=False, prose=True)
+_BY_LANGUAGE = {
+    "python": Syntax("#", (), ('"""', "'''"), "\"'"),
+    "rust": Syntax("//", _C_COMMENTS, ('"',), "", literals=r"'(?:\\[^'\r\n]*|[^'\\\r\n])'|r#+\"(?s:.*?)\"#+"),
+    "go": Syntax("//", _C_COMMENTS, ("`",), "\"'"),
+    "java": Syntax("//", _C_COMMENTS, ('"""',), "\"'"),
+    "kotlin": Syntax("//", _C_COMMENTS, ('"""',), "\"'"),
+    "swift": Syntax("//", _C_COMMENTS, ('"""',), '"'),
+    "scala": Syntax("//", _C_COMMENTS, ('"""',), "\"'"),
+    "php": Syntax(r"//|(?<!\S)#(?!\[)", _C_COMMENTS, ('"', "'"), "", heredoc=r"<<<[\"']?(?P<word>\w+)[\"']?"),
+    "ruby": Syntax(
+        "#", (("=begin", "=end"),), ('"',), "'`", (('"', "#{"),), r"<<[~-][\"'`]?(?P<word>\w+)[\"'`]?", _REGEX
+    ),
+    "lua": Syntax("--", (("--[[", "]]"),), ("[[",), "\"'"),
+    "sql": Syntax("--", _C_COMMENTS, ("'",), '"`'),
+    "yaml": Syntax(r"(?<!\S)#", brackets=False),
+    "dockerfile": Syntax(r"^\s*#", brackets=False),
+    "toml": Syntax("#", (), ('"""', "'''"), "\"'"),
+    "makefile": Syntax("#", brackets=False),
+    "json": Syntax(quotes='"'),
+    "css": Syntax("", _C_COMMENTS, quotes="\"'"),
+    "scss": Syntax("//", _C_COMMENTS, quotes="\"'"),
+    "less": Syntax("//", _C_COMMENTS, quotes="\"'"),
+}
+_BY_LANGUAGE |= dict.fromkeys(("c", "cpp", "csharp", "objective-c", "dart", "jsonc", "groovy", "proto3"), _C)
+_BY_LANGUAGE |= dict.fromkeys(
+    ("javascript", "javascriptreact", "typescript", "typescriptreact", "js", "ts"), _SCRIPT
+)
+_BY_LANGUAGE |= dict.fromkeys(("shellscript", "sh", "bash", "zsh", "fish"), _SHELL)
+_BY_LANGUAGE |= dict.fromkeys(("html", "xml", "vue", "svelte", "astro", "erb", "handlebars"), _MARKUP)
+_BY_LANGUAGE |= dict.fromkeys(
+    ("markdown", "plaintext", "restructuredtext", "latex", "asciidoc", "git-commit", "text", "tex", "quarto"),
+    _PROSE,
+)
+
+
+def syntax_of(language_id: str) -> Syntax:
+    """The language's row; of a language that is not known, brackets and quotes."""
+    return _BY_LANGUAGE.get(language_id, _PLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is open at a place."""
+
+    stack: tuple[str, ...] = ()
+    """The closers that are due, the next one last."""
+    inside: str = ""
+    """What ends the string or comment that the place stands in; empty in code."""
+    unmatched: tuple[tuple[str, int], ...] = ()
+    """The closers so far whose openers stand before the scanned text, with their offsets."""
+
+    @property
+    def in_code(self) -> bool:
+        """Whether the place stands in no string and no comment."""
+        return not self.inside
+
+
+def scan(text: str, syntax: Syntax, state: State | None = None) -> State:
+    """What is open at the end of a text that begins in `state`. Offsets count from the text's beginning."""
+    state = state or State()
+    stack, inside, unmatched = list(state.stack), state.inside, list(state.unmatched)
+    code, place, inherited = _tokens(syntax), 0, bool(inside)
+    while place < len(text):
+        match = (_ends(inside, syntax) if inside else code).search(text, place)
+        if not match:
+            break
+        token, place = match.group(), match.end()
+        kind = match.lastgroup
+        if kind == "skip":
+            continue
+        if inside:
+            if kind == "field":
+                stack.append("}" + inside)
+                inside = ""
+            elif kind == "end":
+                if inherited:
+                    unmatched.append((inside, match.start()))
+                inside, inherited = "", False
+            else:  # a line end
+                inside, inherited = "", False
+        elif kind == "heredoc":
+            inside = "<<" + match["word"]
+        elif kind == "open":
+            inside = _closing(token, syntax)
+        elif kind == "opener":
+            stack.append(PAIRS[token])
+        elif stack and stack[-1][0] == token:
+            inside = stack.pop()[1:]
+        else:
+            unmatched.append((token, match.start()))
+    return State(tuple(stack), inside, tuple(unmatched))
+
+
+def _closing(token: str, syntax: Syntax) -> str:
+    return next((end for begin, end in syntax.comments if begin == token), "]]" if token == "[[" else token)
+
+
+@lru_cache(maxsize=64)
+def _tokens(syntax: Syntax) -> re.Pattern[str]:
+    """What means something in code."""
+    opens = [begin for begin, _ in syntax.comments] + sorted([*syntax.strings, *syntax.quotes], key=len)[::-1]
+    skipped = [r"(?<=\w\w)'(?=\w)", r"\\."]  # an apostrophe in a word
+    if syntax.literals:
+        skipped.insert(0, syntax.literals)
+    if syntax.line_comment:
+        skipped.append(f"(?:{syntax.line_comment})[^\\r\\n]*")
+    parts = [
+        f"(?P<heredoc>{syntax.heredoc})" if syntax.heredoc else "",
+        f"(?P<open>{'|'.join(map(re.escape, opens))})" if opens else "",
+        f"(?P<skip>{'|'.join(skipped)})",
+        r"(?P<opener>[(\[{])",
+        r"(?P<closer>[)\]}])",
+    ]
+    return re.compile("|".join(filter(None, parts)), re.MULTILINE)
+
+
+@lru_cache(maxsize=256)
+def _ends(inside: str, syntax: Syntax) -> re.Pattern[str]:
+    """What means something inside of a string or a comment."""
+    if inside.startswith("<<"):
+        return re.compile(rf"^[ \t]*(?P<end>{re.escape(inside[2:])})\b", re.MULTILINE)
+    if any(inside == end for _, end in syntax.comments):
+        return re.compile(f"(?P<end>{re.escape(inside)})")
+    parts = [r"(?P<skip>\\.)", f"(?P<end>{re.escape(inside)})"]
+    parts += [f"(?P<field>{re.escape(begin)})" for quote, begin in syntax.fields if quote == inside]
+    if inside not in syntax.strings and inside != "]]":
+        parts.append(r"(?P<eol>[\r\n])")
+    return re.compile("|".join(parts), re.DOTALL)
+
+
+SCANNED_CHARS = 20_000
+"""How far back the place of the cursor is found out from."""
+
+
+@lru_cache(maxsize=8)
+def state_after(text: str, language_id: str) -> State:
+    """What is open at the end of a document's text, scanned from a line's beginning."""
+    if len(text) > SCANNED_CHARS:
+        cut = text.find("\n", len(text) - SCANNED_CHARS)
+        text = text[cut + 1 :]
+    return scan(text, syntax_of(language_id))
+
+
+def ends_in_comment(line: str, syntax: Syntax) -> bool:
+    """Whether a line's end stands in a comment that ends with it."""
+    return without_comment(line, syntax) != line.rstrip("\r\n")
+
+
+def without_comment(line: str, syntax: Syntax) -> str:
+    """The line without the comment that ends with it."""
+    line = line.rstrip("\r\n")
+    if not syntax.line_comment:
+        return line
+    pattern = re.compile(syntax.line_comment)
+    for match in pattern.finditer(line):
+        if scan(line[: match.start()], replace(syntax, line_comment="")).in_code:
+            return line[: match.start()]
+    return line
