@@ -212,7 +212,7 @@ class Settings:
     quiet: tuple[str, ...] = option(
         QUIET,
         "Where no suggestion comes by itself: `tail` (code right of the cursor), `word` (inside one), "
-        "`deletion` (after one), `short` (in a document of fewer than ten characters), `dismissed` (where "
+        "`deletion` (after one), `short` (in a document of fewer than eight characters), `dismissed` (where "
         "one was just dismissed). By default all; an empty list: nowhere.",
         project=True,
         choices=QUIET,

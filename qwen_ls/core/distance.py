@@ -6,7 +6,7 @@ from __future__ import annotations
 def edit_distance(one: str, other: str, limit: int) -> int:
     """The Levenshtein distance of two texts, or `limit + 1` where it is more than `limit`.
 
-    Looks only at the band of the table that can stay within the limit: a line costs its length times the limit.
+    Looks only at the band of the table that can stay within the limit: a line costs its length times that.
     """
     if abs(len(one) - len(other)) > limit:
         return limit + 1

@@ -48,7 +48,7 @@ _C = Syntax("//", _C_COMMENTS, quotes="\"'")
 _SCRIPT = Syntax("//", _C_COMMENTS, ("`",), "\"'", (("`", "${"),), literals=_REGEX)
 _SHELL = Syntax(r"(?<!\S)#", (), ('"', "'"), "`", heredoc=r"<<-?\s*[\"']?(?P<word>\w+)[\"']?", brackets=False)
 _MARKUP = Syntax("", (("<!--", "-->"),), brackets=False)
-_PROSE = Syntax(quotes="", brackets=False, prose=True)
+_PROSE = Syntax(quotes='"`', brackets=False, prose=True)
 _BY_LANGUAGE = {
     "python": Syntax("#", (), ('"""', "'''"), "\"'"),
     "rust": Syntax("//", _C_COMMENTS, ('"',), "", literals=r"'(?:\\[^'\r\n]*|[^'\\\r\n])'|r#+\"(?s:.*?)\"#+"),
@@ -142,8 +142,9 @@ def scan(text: str, syntax: Syntax, state: State | None = None) -> State:
     return State(tuple(stack), inside, tuple(unmatched))
 
 
-def _closing(token: str, syntax: Syntax) -> str:
-    return next((end for begin, end in syntax.comments if begin == token), "]]" if token == "[[" else token)
+def _closing(opening: str, syntax: Syntax) -> str:
+    """What ends the string or comment that begins so."""
+    return dict(syntax.comments).get(opening, "]]" if opening == "[[" else opening)
 
 
 @lru_cache(maxsize=64)
@@ -190,11 +191,6 @@ def state_after(text: str, language_id: str) -> State:
         cut = text.find("\n", len(text) - SCANNED_CHARS)
         text = text[cut + 1 :]
     return scan(text, syntax_of(language_id))
-
-
-def ends_in_comment(line: str, syntax: Syntax) -> bool:
-    """Whether a line's end stands in a comment that ends with it."""
-    return without_comment(line, syntax) != line.rstrip("\r\n")
 
 
 def without_comment(line: str, syntax: Syntax) -> str:

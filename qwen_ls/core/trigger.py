@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.images import find_image
+from qwen_ls.core.openers import opens_block
 from qwen_ls.core.redact import denied
-from qwen_ls.core.syntax import scan, syntax_of, without_comment
+from qwen_ls.core.syntax import syntax_of
 from qwen_ls.core.text import indent_of, lines_of, width_of
 from qwen_ls.core.types import Reason, Skip, TriggerKind
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 LINE_LINES, BLOCK_LINES = 1, 24
-MIN_DOCUMENT_CHARS = 10
+MIN_DOCUMENT_CHARS = 8
 """A document of fewer visible characters says too little about what comes next."""
 WAIT_S = 0.12
 """The wait where the next key is likely: inside a word."""
@@ -29,29 +30,6 @@ _TAIL_OF_CLOSERS = re.compile(
     r"""(?:[\s)\]}>"'`]|</[\w.:-]*>|/>|\*/|-->|[%?]>|<%=?)*[\s:{;,]*""",
 )
 """What an editor types behind the cursor, and what a statement or a block opener ends with."""
-_OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
-_OPENS_BRACES = re.compile(r"(?:[{(\[]|=>|->|\b(?:do|else)|^\s*(?:case\b.*|default\s*):)\s*$")
-_OPENS_RUBY = re.compile(
-    r"^\s*(?:(?:private |protected |public )?def|class|module|if|unless|while|until|case|for|begin|when|else"
-    r"|elsif|rescue|ensure)\b(?!.*\bend\s*$)(?!.*\bthen\b.+)|\b(?:do|begin)\s*(?:\|[^|]*\|)?\s*$|[{(\[]\s*(?:\|[^|]*\|)?\s*$"
-)
-_OPENS_SHELL = re.compile(r"(?:[{(]|\b(?:then|do|else|in))\s*$|^\s*[\w*|.\"'-]+\)\s*$")
-_OPENS_LUA = re.compile(r"\b(?:function\b.*\)|then|do|else|repeat)\s*$|[{(]\s*$")
-_OPENS_TAG = re.compile(
-    r"<(?!/|!|br\b|hr\b|img\b|input\b|link\b|meta\b)[\w.:-]+(?:\s[^<>]*)?(?<!/)>\s*$|[{(]\s*$"
-)
-_OPENS_SQL = re.compile(r"\(\s*$|\b(?:begin|then|else|loop|as|select|where|set|values)\s*$", re.IGNORECASE)
-_OPENS_FENCE = re.compile(r"^\s*(?:```|~~~)[\w+-]+\s*$")
-_OPENERS = (
-    {"ruby": _OPENS_RUBY, "lua": _OPENS_LUA, "sql": _OPENS_SQL}
-    | dict.fromkeys(("shellscript", "sh", "bash", "zsh", "fish"), _OPENS_SHELL)
-    | dict.fromkeys(("html", "xml", "vue", "svelte"), _OPENS_TAG)
-    | dict.fromkeys(
-        "javascript javascriptreact typescript typescriptreact go rust c cpp java csharp kotlin swift php "
-        "dart scala json jsonc css scss less".split(),
-        _OPENS_BRACES,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +43,7 @@ class Ask:
     block_lines: int = 0
     """How many lines a line may grow to whose first generated one opens a block; 0: it stays a line."""
     until_blank: bool = False
-    """Whether a block ends at its first blank line."""
+    """Whether a block ends at its first blank line that stands in nothing deeper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +102,25 @@ def _how_much(context: CompletionContext, settings: Settings, moment: Moment, de
         max_tokens=settings.max_tokens or (BLOCK_TOKENS if multiline or grows else LINE_TOKENS),
         delay_s=delay_s,
         block_lines=(settings.max_lines or BLOCK_LINES) if grows else 0,
-        until_blank=multiline and why == "accepted",
+        until_blank=multiline
+        and context.trigger is TriggerKind.AUTOMATIC
+        and _is_one_paragraph(context, why),
     )
+
+
+def _is_one_paragraph(context: CompletionContext, why: str) -> bool:
+    """Whether a block is wanted that ends at a blank line: after a line, and below a comment of its own."""
+    comment = syntax_of(context.document.language_id).line_comment
+    below_comment = (
+        why == "comment" and bool(comment) and bool(re.match(comment, line_above(context).strip()))
+    )
+    return why == "accepted" or below_comment
+
+
+def line_above(context: CompletionContext) -> str:
+    """The last line above the current one that is not blank."""
+    above = lines_of(context.prefix[: len(context.prefix) - len(context.line_prefix)])
+    return next((past for past in reversed(above) if past.strip()), "")
 
 
 def _switched_off(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
@@ -182,23 +177,12 @@ def why_block(context: CompletionContext, moment: Moment = NOTHING_HAPPENED) -> 
     if line.strip():
         opens = opens_block(line, context.document.language_id)
         return "empty" if opens and _block_is_empty(context, line) else ""
-    above = lines_of(context.prefix[: len(context.prefix) - len(line)])
-    before = next((past for past in reversed(above) if past.strip()), "")
+    before = line_above(context)
     if not _block_is_empty(context, before):
         return ""
-    if above and above[-1].strip() and _is_comment(before, context.document.language_id):
+    if _is_comment(before, context.document.language_id):
         return "comment"
     return "empty" if opens_block(before, context.document.language_id) else "blank"
-
-
-def opens_block(line: str, language_id: str = "") -> bool:
-    """Whether a line ends with what a block, or a list, begins with."""
-    syntax = syntax_of(language_id)
-    if syntax.prose:
-        return bool(_OPENS_FENCE.search(line))
-    pattern = _OPENERS.get(language_id, _OPENS_BLOCK)
-    # The pattern is the cheap test: most lines fail it whether they have a comment or not.
-    return bool(pattern.search(without_comment(line, syntax))) and scan(line, syntax).in_code
 
 
 def _is_comment(line: str, language_id: str) -> bool:

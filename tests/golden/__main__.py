@@ -21,7 +21,8 @@ def main() -> int:
             continue
         different += not case.xfail
         print(
-            f"──── {case.name}{' (xfail)' if case.xfail else ''}: {case.title}\n{case.item}\n──── is\n{drawn}\n"
+            f"──── {case.name}{' (xfail)' if case.xfail else ''}: {case.title}\n"
+            f"{case.item}\n──── is\n{drawn}\n"
         )
         if arguments.update and not case.xfail:
             save(case, drawn)

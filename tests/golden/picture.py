@@ -12,9 +12,10 @@ One text file a case, `cases/LANGUAGE/NAME.txt`:
     ==== item
     print(⟦"x")⟧⟪)⟫
 
-`█` is the cursor, `⟦…⟧` the text that is inserted, `⟪…⟫` what the item's range replaces. Silence is written as
-`nothing: REASON`. The line end before a heading belongs to the file, not to the section. `⇥` is a tab, `␣` a blank
-where one could not be seen. A case that is still wrong says `xfail: why` above its sections and shows what is right.
+`█` is the cursor, `⟦…⟧` the text that is inserted, `⟪…⟫` what the item's range replaces. Silence is written
+as `nothing: REASON`. The line end before a heading belongs to the file, not to the section. `⇥` is a tab, `␣`
+a blank where one could not be seen. A case that is still wrong says `xfail: why` above its sections and shows
+what is right.
 
 `python -m tests.golden` lists the cases that differ; `--update NAME…` draws those anew, to be looked at.
 """

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.distance import is_near
+from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.scope import closes
 from qwen_ls.core.text import indent_of, lines_of, width_of, with_eol
-from qwen_ls.core.trigger import opens_block
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ REWRITTEN = 0.2
 
 _DEFINES = re.compile(
     r"(?:(?:pub|public|private|protected|static|final|const|let|var|val|export|default|async|mut)\s+)*"
-    r"(?:(?:def|class|func|function|fn|import|from|use|struct|enum|interface|type|return|#include|CREATE TABLE)\b"
-    r"\s*[\w.<\"']+|[\w.\[\]]+(?:\s+[\w.]+)?\s*(?::\s*[\w\[\], .<>]+)?\s*:?=(?!=))",
+    r"(?:(?:def|class|func|function|fn|import|from|use|struct|enum|interface|type|return|#include)\b"
+    r"\s*[\w.<\"']+|[\w.\[\]]+(?:\s*,\s*[\w.]+)*(?:\s+[\w.]+)?\s*(?::\s*[\w\[\], .<>]+)?\s*:?=(?!=))",
 )
 """What is said once: a definition, an import, an assignment."""
 

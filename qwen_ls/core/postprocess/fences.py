@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _CHATTER = re.compile(
     r"\A\s*(?:Sure|Certainly|Of course|Here(?:'s| is| are)|Below is|Okay|OK,|I(?:'ll| will| have|'ve)|"
     r"The (?:following|completed?|missing|code)|To complete|You can|This (?:code|function|is)|"
-    r"当然|好的|以下|这是|下面)[^\r\n]*(?:[:.!,\u3002\uff1a\uff01]|\b(?:code|function|snippet))[ \t]*(?:\r?\n|\Z)\s*?(?=\S|\Z)"
+    r"当然|好的|以下|这是|下面)[^\r\n]*(?:[:.!,。：！]|\b(?:code|function|snippet))[ \t]*(?:\r?\n|\Z)"
+    r"(?:[ \t]*\r?\n)*"
 )
 """A line to greet with, as no code begins."""
 _MARKUP = {"markdown", "restructuredtext", "asciidoc", "quarto", "rmd"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.openers import opens_block
 from qwen_ls.core.syntax import scan, syntax_of
 from qwen_ls.core.text import indent_of, lines_of, width_of
-from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
@@ -73,7 +74,7 @@ def unit_of_document(context: CompletionContext) -> str:
     if n_tabs > n_blanks:
         return "\t"
     widths = [width_of(indent) for indent in indents]
-    steps = Counter(later - now for now, later in zip(widths, widths[1:], strict=False) if later > now)
+    steps = Counter(later - now for now, later in pairwise(widths) if later > now)
     steps = Counter({step: n for step, n in steps.items() if step in UNITS})
     if not steps or n_blanks < MIN_EVIDENCE or n_tabs:
         return ""
@@ -93,7 +94,7 @@ def _places(lines: list[str], hole: Hole) -> list[int]:
 
 
 def _levels(indents: list[str], unit: str, context: CompletionContext, lines: list[str]) -> list[int] | None:
-    """How deep each line stands, in levels; None where the answer is indented as the document is, or oddly."""
+    """How deep each line stands, in levels; None where it is indented as the document is, or oddly."""
     tabs = [indent.startswith("\t") for indent in indents]
     if unit == "\t":
         if any(tabs) or not any(indents):
@@ -105,6 +106,8 @@ def _levels(indents: list[str], unit: str, context: CompletionContext, lines: li
         if any(" " in indent for indent in indents):
             return None
         return [len(indent) for indent in indents]
+    if context.document.language_id == "yaml":
+        return None  # a list may stand as deep as its key, and text in it as deep as it likes
     widths = [len(indent) for indent in indents]
     native, base = len(unit), width_of(indent_of(context.line_prefix))
     if all(width % native == 0 for width in widths) and not _steps(widths, base, lines, context) - {native}:
@@ -115,8 +118,8 @@ def _levels(indents: list[str], unit: str, context: CompletionContext, lines: li
     (step,) = steps
     if step == native or step not in UNITS or any((width - base) % step for width in widths):
         return None
-    levels = [base // native + (width - base) // step for width in widths]
-    return levels if min(levels) >= 0 else None
+    # What stands further out closes blocks whose own steps are the document's: it is cut off later.
+    return [max(0, base // native + (width - base) // step) for width in widths]
 
 
 def _foreign_unit(widths: list[int], context: CompletionContext, lines: list[str], *, default: int) -> int:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.echo import drop_repeated_prefix, may_become_echo
+from qwen_ls.core.postprocess.enclosure import closed_again_at
 from qwen_ls.core.postprocess.fences import drop_chatter, unwrap
+from qwen_ls.core.postprocess.indent import shift_to_cursor, use_document_indent
 from qwen_ls.core.postprocess.repetition import is_loop, loop_at
-from qwen_ls.core.postprocess.scope import closed_again_at, scope, stop_at_dedent
+from qwen_ls.core.postprocess.scope import paragraph, scope, stop_at_dedent
 from qwen_ls.core.postprocess.special import cut_special_tokens, has_ended
+from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
 from qwen_ls.core.syntax import scan
 from qwen_ls.core.text import lines_of
 from qwen_ls.core.tokens import cut
-from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
-    from qwen_ls.core.postprocess.hole import Hole
+    from qwen_ls.core.postprocess.hole import Hole, Step
 
+_UNWRAPPING: tuple[Step, ...] = (cut_special_tokens, unwrap, drop_chatter)
+_BEGINNING: tuple[Step, ...] = (
+    drop_repeated_prefix,
+    drop_typed_indent,
+    drop_stray_blank,
+    shift_to_cursor,
+    use_document_indent,
+)
 CUT = frozenset({"length", "deadline"})
 """The finish reasons of an answer that would go on: the token limit, and our own clock."""
 
@@ -59,7 +70,7 @@ def stop_at_max_lines(text: str, hole: Hole) -> str:
         return text
     end = blank + max_lines(text, hole)
     if hole.ask.until_blank:
-        end = min(end, next((n for n in range(blank, len(lines)) if not lines[n].strip()), end))
+        end = min(end, paragraph(hole.context, lines))
     kept = "".join(lines[:end])
     # One line: the rest of the current one, or, where that is complete, the next.
     return kept if is_block(text, hole) else kept.rstrip("\r\n")
@@ -78,9 +89,11 @@ def is_complete(text: str, hole: Hole) -> bool:
     """
     if has_ended(text):
         return True
+    for step in _UNWRAPPING:
+        text = result if isinstance(result := step(text, hole), str) else ""
     if may_become_echo(text, hole):
         return False
-    for step in (cut_special_tokens, unwrap, drop_chatter, drop_repeated_prefix):
+    for step in _BEGINNING:
         text = result if isinstance(result := step(text, hole), str) else ""
     lines = lines_of(text)
     whole = lines if text.endswith(("\n", "\r")) else lines[:-1]
@@ -94,14 +107,14 @@ def is_complete(text: str, hole: Hole) -> bool:
         return True
     if not is_block(said, hole) or hole.is_prose:
         return False
-    if hole.ask.until_blank and any(not line.strip() for line in whole[filled:]):
+    if hole.ask.until_blank and paragraph(hole.context, whole) < len(whole):
         return True
     return scope(hole.context, whole) < len(whole)
 
 
 def is_looping(text: str) -> bool:
     """Whether the line that a stream is at repeats itself: then its end need not be waited for."""
-    return is_loop(text[max(text.rfind("\n"), text.rfind("\r")) + 1 :])
+    return is_loop(text[max(text.rfind("\n"), text.rfind("\r")) + 1 :].rstrip())
 
 
 def is_broken_off(text: str, hole: Hole) -> bool:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.openers import opens_block
+from qwen_ls.core.postprocess.enclosure import inside_of
 from qwen_ls.core.syntax import State, Syntax, scan, state_after, syntax_of
 from qwen_ls.core.text import CLOSERS, indent_of, lines_of, width_of
-from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
     from qwen_ls.core.types import CompletionContext
 
 _CLOSER_LINE = re.compile(
-    r"\s*(?:[)\]}].*|(?:end|fi|done|esac|until\b.*)[;,)]*(?:\.\w+.*|\s+(?:if|unless)\b.*)?|END[;,]?|</[\w.:-]+>.*)\s*$",
+    r"\s*(?:[)\]}].*|end\b[;,)]*(?:\.\w+.*|\s+(?:if|unless)\b.*)?|(?:fi|done|esac|until)\b.*|END[;,]?|</[\w.:-]+>.*)\s*$",
     re.DOTALL,
 )
 _CONTINUES_BLOCK = re.compile(
@@ -25,14 +27,22 @@ _CONTINUES_BLOCK = re.compile(
 _OPENS_AGAIN = re.compile(r".*(?:[:{(\[]|=>)\s*$", re.DOTALL)
 _HAS_MORE = re.compile(r"\s*(?:\}\s*else\s+)?(?:if|else|try|catch|do)\b")
 _GOES_ON = re.compile(r"\s*(?:else|catch|finally|while)\b")
-_BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- |@\w+\s*$|#\[)")
-"""What belongs to the line above although it stands no deeper: Allman's brace, the items of a YAML list."""
+_BELONGS = re.compile(r"\s*(?:\{\s*$|@\w+\s*$|#\[)")
+_ITEM = re.compile(r"\s*- ")
+"""What belongs to the line above though it stands no deeper: Allman's brace, what is decorated; the items of
+a YAML list, unless that line is an item itself."""
 _AT_MARGIN = re.compile(
     r"#\s*(?:if|ifdef|ifndef|elif|else|endif|pragma|define|undef|include|region|endregion)\b"
     r"|\s*(?!\d)\w+(?: \w+)*:\s*(?://.*)?$"
 )
 """What stands further out in a language of brackets, and ends nothing: the preprocessor's lines, labels."""
-_FENCE = re.compile(r"^[ \t]*(```+|~~~+)", re.MULTILINE)
+_DEFINITION = re.compile(
+    r"\s*(?:@\w|#\[|\{\s*$|(?:(?:export|default|pub(?:\(\w+\))?|public|private|protected|internal|static|async|abstract|final"
+    r"|override|virtual|inline|extern|unsafe|open|suspend)\s+)*(?:def|class|func|fn|fun|function|interface|struct|enum|impl|trait"
+    r"|module|type|namespace)\b|(?!\s*(?:if|for|while|switch|catch|else|return|do|try|with|match|elif|unless|until)\b)"
+    r"[\w<>\[\]*&:.,?\s]+\([^;]*\)[\w\s,.]*\{\s*$)"
+)
+"""What begins a definition: behind it, and a blank line, the next one is another suggestion."""
 
 
 def closes(line: str) -> bool:
@@ -46,77 +56,6 @@ def stop_at_dedent(text: str, hole: Hole) -> str:
         return text
     lines = lines_of(text)
     return "".join(lines[: scope(hole.context, lines)])
-
-
-def close_once(text: str, hole: Hole) -> str:
-    """Stop where the answer closes a string, comment or fence that is closed below already."""
-    at = closed_again_at(text, hole)
-    if at is None:
-        return text
-    line_start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
-    kept = text[:at] if text[line_start:at].strip(" \t*") else text[:line_start]
-    return kept.rstrip("\r\n") if kept.strip() else kept
-
-
-def closed_again_at(text: str, hole: Hole) -> int | None:
-    """The offset in the answer of the closer of what the cursor stands in, if the document has it below."""
-    context = hole.context
-    inside = _fence_around(context) if hole.is_prose else _inside(context)
-    if not inside or inside in hole.syntax.quotes or context.line_suffix.strip():
-        return None
-    if not _closed_below(inside, context):
-        return None
-    if hole.is_prose:
-        match = re.search(rf"^[ \t]*{re.escape(inside)}[ \t]*$", text, re.MULTILINE)
-        return match.start() if match and (match.start() or not context.line_prefix.strip()) else None
-    # The whole text is scanned as the string's rest: its first end is the one that counts.
-    at = text.find(inside.removeprefix("<<"))
-    return at if at >= 0 else None
-
-
-def _inside(context: CompletionContext) -> str:
-    """What ends the string over several lines, or the comment, that the cursor stands in."""
-    return state_after(context.prefix, context.document.language_id).inside
-
-
-def _fence_around(context: CompletionContext) -> str:
-    """The fence of the code block in which the cursor stands, in prose."""
-    fence = ""
-    for match in _FENCE.finditer(context.prefix):
-        fence = "" if fence and match.group(1).startswith(fence) else fence or match.group(1)
-    return fence
-
-
-def _closed_below(inside: str, context: CompletionContext) -> bool:
-    """Whether what is open at the cursor ends below, before another one like it begins."""
-    rest = context.suffix[len(context.line_suffix) :]
-    if _FENCE.match(inside):
-        fence = re.search(rf"^[ \t]*({re.escape(inside)})[^\r\n]*", rest, re.MULTILINE)
-        return bool(fence) and fence.group().strip() == fence.group(1)  # type: ignore[union-attr]
-    syntax = syntax_of(context.document.language_id)
-    opener = next((begin for begin, end in syntax.comments if end == inside), "")
-    end = rest.find(inside.removeprefix("<<"))
-    if end < 0:
-        return False
-    if opener:
-        return opener not in rest[:end]
-    # A quote looks the same at both ends. That of a string's end has no text behind it, or none before it.
-    line_start = rest.rfind("\n", 0, end) + 1
-    line = rest[line_start : (rest + "\n").index("\n", end)].strip()
-    if inside.startswith("<<") or len(inside) == 1:
-        return not rest[:line_start].strip() or line == inside or inside.startswith("<<")
-    return line.count(inside) == 1 and line.endswith(inside) and "=" not in line
-
-
-@dataclass(slots=True)
-class _Walk:
-    """What the walk over the generated lines has come to know."""
-
-    closed: int = 0
-    """How many of the brackets that were open at the cursor have been closed."""
-    ended: bool = False
-    """Whether the statement is closed, but `else` may go on with it."""
-    blanks: int = 0
 
 
 def scope(context: CompletionContext, lines: list[str]) -> int:
@@ -135,47 +74,109 @@ def scope(context: CompletionContext, lines: list[str]) -> int:
     if not lines:
         return 0
     language, syntax = context.document.language_id, syntax_of(context.document.language_id)
-    line_prefix = context.line_prefix
-    first, index, started = _first_statement(line_prefix, lines, language)
-    if index > len(lines):
-        return len(lines)
-    base = width_of(indent_of(first))
-    n_own = len(scan(line_prefix, syntax).stack) if syntax.brackets else 0
-    state, walk = scan("".join(lines[:index]), syntax, State(inside=_inside(context))), _Walk()
-    walk.closed = sum(char in CLOSERS for char, _ in state.unmatched)
+    first, index, started = _first_statement(context.line_prefix, lines, language)
+    n_own = len(scan(context.line_prefix, syntax).stack) if syntax.brackets else 0
+    state = scan("".join(lines[:index]), syntax, State(inside=inside_of(context)))
+    n_closed = sum(char in CLOSERS for char, _ in state.unmatched)
+    block = _Block(context, syntax, context.line_prefix + lines[0], first, started, n_own, n_closed, first)
     for position in range(index, len(lines)):
         line, before = lines[position], state
         state = scan(line, syntax, before)
         if not before.in_code or (syntax.brackets and before.stack):
-            walk.blanks = 0
-            continue
+            block.blanks, block.deeper, block.last = 0, True, line
+        elif (end := block.end_at(position, line, len(state.unmatched) - len(before.unmatched))) is not None:
+            return end
+        elif line.strip():
+            block.last = line
+        if line.strip() and syntax.brackets and state.stack:
+            block.ended = False
+    return len(lines)
+
+
+@dataclass(slots=True)
+class _Block:
+    """The block at the cursor, and what the walk over the generated lines has come to know of it."""
+
+    context: CompletionContext
+    syntax: Syntax
+    opener: str
+    """The current line with the first generated one."""
+    first: str
+    """The line whose indentation is the block's."""
+    started: bool
+    """Whether its first statement had begun at the cursor."""
+    n_own: int
+    """How many brackets the current line has opened."""
+    n_closed: int
+    """How many of the brackets that were open at the cursor are closed."""
+    last: str
+    """The last line that was not blank."""
+    ended: bool = False
+    """Whether the statement is closed, but `else` may go on with it."""
+    blanks: int = 0
+    deeper: bool = False
+    """Whether something stood deeper than its first line."""
+
+    def end_at(self, position: int, line: str, n_closers: int) -> int | None:
+        """Where the block has ended, now that this line has come; None if it goes on."""
         if not line.strip():
-            walk.blanks += 1
-            if walk.blanks >= 2 and not started:
-                return position - 1
-            continue
-        if walk.ended and not _GOES_ON.match(line):
-            return position - walk.blanks
-        walk.ended, walk.blanks = False, 0
-        n_closed = len(state.unmatched) - len(before.unmatched)
-        if syntax.brackets and line.lstrip()[0] in CLOSERS and n_closed:
-            if not _is_missing(line, context, walk.closed):
-                if not _CONTINUES_BLOCK.match(line):
-                    return position
-            walk.closed += n_closed
-            opens = len(state.stack) > 0 or bool(_OPENS_AGAIN.match(line))
-            if not opens and walk.closed >= max(n_own, 1):
-                if not _HAS_MORE.match(line_prefix + lines[0]):
-                    return position + 1
-                walk.ended = True
-            continue
-        if _is_outside(
-            line, base, started=started, in_own=walk.closed < n_own, syntax=syntax, lines=lines[:position]
-        ):
-            if not closes(line) or not _is_missing(line, context, walk.closed):
-                return position
-            if not _OPENS_AGAIN.match(line):
-                return position + 1
+            self.blanks += 1
+            return position - 1 if self.blanks >= 2 and not self.started else None
+        if self._is_over(line):
+            return position - self.blanks
+        self.deeper |= _width(line) > _width(self.first)
+        self.ended, self.blanks = False, 0
+        if self.syntax.brackets and n_closers and line.lstrip()[0] in CLOSERS:
+            return self._closed_at(position, line, n_closers)
+        if not self._is_outside(line):
+            return None
+        if not closes(line) or not _is_missing(line, self.context, self.n_closed):
+            return position
+        return None if _OPENS_AGAIN.match(line) else position + 1
+
+    def _is_over(self, line: str) -> bool:
+        """Whether what came before this line was a whole."""
+        if self.ended:
+            return not _GOES_ON.match(line)
+        another = bool(self.blanks) and self.deeper and _width(line) <= _width(self.first)
+        return another and not self.started and bool(_DEFINITION.match(self.first))
+
+    def _closed_at(self, position: int, line: str, n_closers: int) -> int | None:
+        """Where the block ends if this line closes brackets that were open at the cursor."""
+        if not _is_missing(line, self.context, self.n_closed) and not _CONTINUES_BLOCK.match(line):
+            return position
+        self.n_closed += n_closers
+        if _OPENS_AGAIN.match(line) or self.n_closed < max(self.n_own, 1):
+            return None
+        self.ended = bool(_HAS_MORE.match(self.opener))
+        return None if self.ended else position + 1
+
+    def _is_outside(self, line: str) -> bool:
+        """Whether a line's indentation says that it stands outside."""
+        if self.n_closed < self.n_own or _CONTINUES_BLOCK.match(line):
+            return False
+        if self.context.document.language_id == "sql":
+            return self.started and self.last.rstrip().endswith(";")
+        width, base = _width(line), _width(self.first)
+        if width < base:
+            return not (self.syntax.brackets and _AT_MARGIN.match(line))
+        belongs = _belongs(line, self.first) or _AT_MARGIN.match(line)
+        return self.started and width == base and not belongs
+
+
+def _width(line: str) -> int:
+    return width_of(indent_of(line))
+
+
+def paragraph(context: CompletionContext, lines: list[str]) -> int:
+    """How many of the generated lines come before the first blank one that stands in nothing deeper."""
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if not filled:
+        return len(lines)
+    base = _width(lines[filled[0]] if filled[0] else context.line_prefix + lines[0])
+    for before, number in pairwise(filled):
+        if number > before + 1 and _width(lines[number]) <= base:
+            return before + 1
     return len(lines)
 
 
@@ -191,30 +192,21 @@ def _first_statement(line_prefix: str, lines: list[str], language: str) -> tuple
     if started:
         return line_prefix + lines[0], 1, True
     if following == len(lines):
-        return "", len(lines) + 1, False
+        return "", following, False
     return lines[following], following + 1, False
 
 
-def _is_outside(
-    line: str, base: int, *, started: bool, in_own: bool, syntax: Syntax, lines: list[str]
-) -> bool:
-    """Whether a line's indentation says that it stands outside of the block."""
-    if in_own or _CONTINUES_BLOCK.match(line):
-        return False
-    if syntax is syntax_of("sql"):
-        last = next((past.rstrip() for past in reversed(lines) if past.strip()), "")
-        return started and last.endswith(";")
-    width = width_of(indent_of(line))
-    if width < base:
-        return not (syntax.brackets and _AT_MARGIN.match(line))
-    return started and width == base and not _BRACE_OR_ITEM.match(line) and not _AT_MARGIN.match(line)
+def _belongs(line: str, above: str) -> bool:
+    return bool(_BELONGS.match(line) or (_ITEM.match(line) and not _ITEM.match(above)))
 
 
 def _is_next_statement(line_prefix: str, line: str, language: str) -> bool:
     """Whether a generated line comes after the current one, and neither goes on with it nor stands in it."""
-    if opens_block(line_prefix, language) or closes(line) or _BRACE_OR_ITEM.match(line):
+    if language == "sql" and not line_prefix.rstrip().endswith(";"):
         return False
-    return width_of(indent_of(line)) == width_of(indent_of(line_prefix))
+    if opens_block(line_prefix, language) or closes(line) or _belongs(line, line_prefix):
+        return False
+    return _width(line) == _width(line_prefix)
 
 
 def _is_missing(line: str, context: CompletionContext, n_closed: int) -> bool:
@@ -223,10 +215,10 @@ def _is_missing(line: str, context: CompletionContext, n_closed: int) -> bool:
     The first line below that stands no deeper tells, if it closes: the block's own closer has its
     indentation. Else brackets are counted: those open at the cursor against those closed below.
     """
-    width, closer = width_of(indent_of(line)), _closer_of(line)
+    width, closer = _width(line), _closer_of(line)
     for below in lines_of(context.suffix[len(context.line_suffix) :]):
-        if below.strip() and width_of(indent_of(below)) <= width:
-            if _closer_of(below) == closer and width_of(indent_of(below)) == width:
+        if below.strip() and _width(below) <= width:
+            if _closer_of(below) == closer and _width(below) == width:
                 return False
             break
     syntax = syntax_of(context.document.language_id)

@@ -30,7 +30,11 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
     if not set(tail) - CLOSING:
         # Closers are left to `covered`; what ends a statement is there already.
         bare, made = tail.strip(), text.rstrip()
-        return _or_skip(made[: -len(bare)]) if bare and not set(bare) - set(";,:") and made.endswith(bare) else text
+        return (
+            _or_skip(made[: -len(bare)])
+            if bare and not set(bare) - set(";,:") and made.endswith(bare)
+            else text
+        )
     first = text.partition("\n")[0]  # a second line would push the rest of this one away from it
     bare = tail.lstrip()
     for rest in (tail, bare) if bare != tail else (tail,):
@@ -98,7 +102,7 @@ def break_before_closer(text: str, hole: Hole) -> str:
 
 
 def _without_surplus(text: str, hole: Hole) -> str:
-    """The text before its first closing bracket that nothing has opened; all of it where that is not known."""
+    """The text before its first closing bracket that nothing has opened; all of it where that is unknown."""
     context = hole.context
     if not context.document.starts_at_top:
         return text
@@ -128,7 +132,7 @@ def covered(text: str, context: CompletionContext) -> int:
 def _n_covered(text: str, context: CompletionContext) -> int | None:
     """As `covered`; None where the line does not agree however many are covered."""
     tail = context.line_suffix
-    if not tail or tail[0] not in CLOSERS + QUOTES:
+    if tail.lstrip(" ")[:1] not in tuple(CLOSERS + QUOTES):
         return 0
     syntax, start = syntax_of(context.document.language_id), _line_start(context)
     as_it_is = _open(scan(context.line_prefix + tail, syntax, start))
@@ -141,9 +145,11 @@ def _n_covered(text: str, context: CompletionContext) -> int | None:
 
 def _closer_ends(tail: str, syntax: Syntax) -> Iterator[int]:
     """Where the closers that a line goes on with end, from none of them on; three quotes are one closer."""
-    at = 0
+    yield 0
+    at = len(tail) - len(tail.lstrip(" "))
     while True:
-        yield at
+        if at:
+            yield at
         long = next((quote for quote in syntax.strings if len(quote) == 3 and tail.startswith(quote, at)), "")
         if not long and tail[at : at + 1] not in tuple(CLOSERS + QUOTES):
             return
