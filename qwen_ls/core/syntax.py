@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import CLOSERS, OPENERS
+from qwen_ls.core.text import CLOSERS, OPENERS, indent_of, lines_of
+
+if TYPE_CHECKING:
+    from qwen_ls.core.types import CompletionContext
 
 PAIRS = dict(zip(OPENERS, CLOSERS, strict=True))
 
@@ -180,17 +184,54 @@ def _ends(inside: str, syntax: Syntax) -> re.Pattern[str]:
     return re.compile("|".join(parts), re.DOTALL)
 
 
-SCANNED_CHARS = 20_000
+SCANNED_CHARS = 12_000
 """How far back the place of the cursor is found out from."""
+_IN_CODE = re.compile(
+    r"^(?:[ \t]*(?:(?:async )?def \w+\(|class \w+[:({]|@\w+$|(?:public|private|protected|static|func|fn) "
+    r"|function \w)|import |from \w"
+    r"|(?:export |const |type |pub |impl |use |struct |#include|package |module |CREATE |INSERT ))",
+    re.MULTILINE,
+)
+"""How a line begins that stands in no string and no comment."""
+
+
+def state_at(context: CompletionContext) -> State:
+    """What is open at the cursor."""
+    return scan(context.line_prefix, syntax_of(context.document.language_id), state_at_line(context))
+
+
+def state_at_line(context: CompletionContext) -> State:
+    """What is open where the current line begins. It stays the same while the line is typed."""
+    above = context.prefix[: len(context.prefix) - len(context.line_prefix)]
+    return _state_after(above, context.document.language_id, knows_all(context))
+
+
+def knows_all(context: CompletionContext) -> bool:
+    """Whether everything above the cursor is scanned, so that brackets can be counted."""
+    return context.document.starts_at_top and len(context.prefix) <= SCANNED_CHARS
 
 
 @lru_cache(maxsize=8)
-def state_after(text: str, language_id: str) -> State:
-    """What is open at the end of a document's text, scanned from a line's beginning."""
-    if len(text) > SCANNED_CHARS:
-        cut = text.find("\n", len(text) - SCANNED_CHARS)
-        text = text[cut + 1 :]
+def _state_after(text: str, language_id: str, whole: bool) -> State:
+    """What is open at the end of a text.
+
+    A part of a document is scanned from the first line that surely stands in code: half a docstring would
+    turn code into text.
+    """
+    if not whole:
+        text = text[-SCANNED_CHARS:]
+        start = _IN_CODE.search(text)
+        text = text[start.start() :] if start else text[text.find("\n") + 1 :]
     return scan(text, syntax_of(language_id))
+
+
+def statement_indent(context: CompletionContext) -> str:
+    """The indentation of the statement on the current line: of the line that opened its first bracket."""
+    syntax, text = syntax_of(context.document.language_id), context.line_prefix
+    lines = lines_of(context.prefix[: len(context.prefix) - len(text)][-4000:])
+    while lines and syntax.brackets and scan(text, syntax).unmatched:
+        text = lines.pop() + text
+    return indent_of(text)
 
 
 def without_comment(line: str, syntax: Syntax) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.images import find_image
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.redact import denied
-from qwen_ls.core.syntax import syntax_of
+from qwen_ls.core.syntax import statement_indent, syntax_of
 from qwen_ls.core.text import indent_of, lines_of, width_of
 from qwen_ls.core.types import Reason, Skip, TriggerKind
 
@@ -176,7 +176,7 @@ def why_block(context: CompletionContext, moment: Moment = NOTHING_HAPPENED) -> 
         return "accepted"
     if line.strip():
         opens = opens_block(line, context.document.language_id)
-        return "empty" if opens and _block_is_empty(context, line) else ""
+        return "empty" if opens and _block_is_empty(context, statement_indent(context)) else ""
     before = line_above(context)
     if not _block_is_empty(context, before):
         return ""

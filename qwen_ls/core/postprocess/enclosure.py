@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.syntax import state_after, syntax_of
+from qwen_ls.core.syntax import state_at, syntax_of
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
@@ -42,7 +42,7 @@ def closed_again_at(text: str, hole: Hole) -> int | None:
 
 def inside_of(context: CompletionContext) -> str:
     """What ends the string over several lines, or the comment, that the cursor stands in."""
-    return state_after(context.prefix, context.document.language_id).inside
+    return state_at(context).inside
 
 
 def _fence_around(context: CompletionContext) -> str:

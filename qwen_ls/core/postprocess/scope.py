@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.enclosure import inside_of
-from qwen_ls.core.syntax import State, Syntax, scan, state_after, syntax_of
+from qwen_ls.core.syntax import State, Syntax, knows_all, scan, state_at, statement_indent, syntax_of
 from qwen_ls.core.text import CLOSERS, indent_of, lines_of, width_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,12 @@ _CONTINUES_BLOCK = re.compile(
     r"\s*(?:else|elif|elsif|except|finally|catch|rescue|ensure|when|case|default)\b"
     r"|\s*[)\]}]\s*(?:else|catch|finally|while)\b"
 )
+_CASE = re.compile(r"\s*(?:when|case|default)\b")
 _OPENS_AGAIN = re.compile(r".*(?:[:{(\[]|=>)\s*$", re.DOTALL)
 _HAS_MORE = re.compile(r"\s*(?:\}\s*else\s+)?(?:if|else|try|catch|do)\b")
 _GOES_ON = re.compile(r"\s*(?:else|catch|finally|while)\b")
-_BELONGS = re.compile(r"\s*(?:\{\s*$|@\w+\s*$|#\[)")
-_ITEM = re.compile(r"\s*- ")
-"""What belongs to the line above though it stands no deeper: Allman's brace, what is decorated; the items of
-a YAML list, unless that line is an item itself."""
+_ALLMAN, _DECORATES, _ITEM = (re.compile(rf"\s*{p}") for p in (r"\{\s*$", r"(?:@\w|#\[)", "- "))
+"""What belongs together though it stands as deep: Allman's brace, what is decorated, items of a YAML list."""
 _AT_MARGIN = re.compile(
     r"#\s*(?:if|ifdef|ifndef|elif|else|endif|pragma|define|undef|include|region|endregion)\b"
     r"|\s*(?!\d)\w+(?: \w+)*:\s*(?://.*)?$"
@@ -74,23 +73,25 @@ def scope(context: CompletionContext, lines: list[str]) -> int:
     if not lines:
         return 0
     language, syntax = context.document.language_id, syntax_of(context.document.language_id)
-    first, index, started = _first_statement(context.line_prefix, lines, language)
+    first, index, started = _first_statement(context, lines, language)
     n_own = len(scan(context.line_prefix, syntax).stack) if syntax.brackets else 0
     state = scan("".join(lines[:index]), syntax, State(inside=inside_of(context)))
-    n_closed = sum(char in CLOSERS for char, _ in state.unmatched)
-    block = _Block(context, syntax, context.line_prefix + lines[0], first, started, n_own, n_closed, first)
+    block = _Block(context, syntax, context.line_prefix + lines[0], first, started, n_own, first)
     for position in range(index, len(lines)):
         line, before = lines[position], state
         state = scan(line, syntax, before)
+        block.n_closed, n_closed = _n_closers(before), _n_closers(state)
         if not before.in_code or (syntax.brackets and before.stack):
-            block.blanks, block.deeper, block.last = 0, True, line
-        elif (end := block.end_at(position, line, len(state.unmatched) - len(before.unmatched))) is not None:
+            block.blanks, block.deeper = 0, True
+        elif (end := block.end_at(position, line, n_closed - block.n_closed)) is not None:
             return end
-        elif line.strip():
+        if line.strip():
             block.last = line
-        if line.strip() and syntax.brackets and state.stack:
-            block.ended = False
     return len(lines)
+
+
+def _n_closers(state: State) -> int:
+    return sum(char in CLOSERS for char, _ in state.unmatched)
 
 
 @dataclass(slots=True)
@@ -107,10 +108,10 @@ class _Block:
     """Whether its first statement had begun at the cursor."""
     n_own: int
     """How many brackets the current line has opened."""
-    n_closed: int
-    """How many of the brackets that were open at the cursor are closed."""
     last: str
     """The last line that was not blank."""
+    n_closed: int = 0
+    """How many of the brackets that were open at the cursor are closed before the line that is looked at."""
     ended: bool = False
     """Whether the statement is closed, but `else` may go on with it."""
     blanks: int = 0
@@ -129,7 +130,8 @@ class _Block:
         if self.syntax.brackets and n_closers and line.lstrip()[0] in CLOSERS:
             return self._closed_at(position, line, n_closers)
         if not self._is_outside(line):
-            return None
+            ends_header = self.n_closed < self.n_own <= self.n_closed + n_closers and _OPENS_AGAIN.match(line)
+            return position + 1 if ends_header and self._has_body_below(self.first) else None
         if not closes(line) or not _is_missing(line, self.context, self.n_closed):
             return position
         return None if _OPENS_AGAIN.match(line) else position + 1
@@ -143,24 +145,40 @@ class _Block:
 
     def _closed_at(self, position: int, line: str, n_closers: int) -> int | None:
         """Where the block ends if this line closes brackets that were open at the cursor."""
-        if not _is_missing(line, self.context, self.n_closed) and not _CONTINUES_BLOCK.match(line):
+        # `} else {` may come before a `}` that stands below, but not before another `} else {`.
+        goes_on = _CONTINUES_BLOCK.match(line) and not _CONTINUES_BLOCK.match(
+            _next_at(_width(line), self.context)
+        )
+        if not goes_on and not _is_missing(line, self.context, self.n_closed):
             return position
-        self.n_closed += n_closers
-        if _OPENS_AGAIN.match(line) or self.n_closed < max(self.n_own, 1):
+        if _OPENS_AGAIN.match(line):
+            return position + 1 if self._has_body_below(line) else None
+        if self.n_closed + n_closers < max(self.n_own, 1):
             return None
         self.ended = bool(_HAS_MORE.match(self.opener))
         return None if self.ended else position + 1
 
+    def _has_body_below(self, line: str) -> bool:
+        """Whether what this line opens stands below already."""
+        rest = lines_of(self.context.suffix[len(self.context.line_suffix) :])
+        below = next((after for after in rest if after.strip()), "")
+        return _width(below) > _width(line)
+
     def _is_outside(self, line: str) -> bool:
         """Whether a line's indentation says that it stands outside."""
-        if self.n_closed < self.n_own or _CONTINUES_BLOCK.match(line):
+        if self.n_closed < self.n_own:
             return False
+        if _CONTINUES_BLOCK.match(line):
+            below = _next_at(_width(line), self.context)
+            stands_below = _CONTINUES_BLOCK.match(below) and _width(below) == _width(line)
+            return bool(stands_below) and not _CASE.match(line)
         if self.context.document.language_id == "sql":
             return self.started and self.last.rstrip().endswith(";")
         width, base = _width(line), _width(self.first)
+        at_margin = self.context.document.language_id != "python" and _AT_MARGIN.match(line)
         if width < base:
-            return not (self.syntax.brackets and _AT_MARGIN.match(line))
-        belongs = _belongs(line, self.first) or _AT_MARGIN.match(line)
+            return not (self.syntax.brackets and at_margin)
+        belongs = _belongs(line, self.last, self.first) or at_margin
         return self.started and width == base and not belongs
 
 
@@ -180,8 +198,11 @@ def paragraph(context: CompletionContext, lines: list[str]) -> int:
     return len(lines)
 
 
-def _first_statement(line_prefix: str, lines: list[str], language: str) -> tuple[str, int, bool]:
+def _first_statement(context: CompletionContext, lines: list[str], language: str) -> tuple[str, int, bool]:
     """The line whose indentation is the block's, the number of the line after it, whether it had begun."""
+    line_prefix = context.line_prefix
+    if line_prefix.strip():
+        line_prefix = statement_indent(context) + line_prefix.lstrip(" \t")
     # A docstring or comment is no statement: what the block says comes after it.
     started = bool(line_prefix.strip()) and not line_prefix.lstrip().startswith(('"""', "'''", "/*", " *"))
     if lines[0].strip():
@@ -196,15 +217,17 @@ def _first_statement(line_prefix: str, lines: list[str], language: str) -> tuple
     return lines[following], following + 1, False
 
 
-def _belongs(line: str, above: str) -> bool:
-    return bool(_BELONGS.match(line) or (_ITEM.match(line) and not _ITEM.match(above)))
+def _belongs(line: str, above: str, first: str) -> bool:
+    """Whether a line belongs to the one above though it stands no deeper; `first` is the block's first."""
+    item = _ITEM.match(line) and not _ITEM.match(first)
+    return bool(_ALLMAN.match(line) or _DECORATES.match(above) or item)
 
 
 def _is_next_statement(line_prefix: str, line: str, language: str) -> bool:
     """Whether a generated line comes after the current one, and neither goes on with it nor stands in it."""
     if language == "sql" and not line_prefix.rstrip().endswith(";"):
         return False
-    if opens_block(line_prefix, language) or closes(line) or _belongs(line, line_prefix):
+    if opens_block(line_prefix, language) or closes(line) or _belongs(line, line_prefix, line_prefix):
         return False
     return _width(line) == _width(line_prefix)
 
@@ -213,20 +236,24 @@ def _is_missing(line: str, context: CompletionContext, n_closed: int) -> bool:
     """Whether the code below the cursor lacks this closing line.
 
     The first line below that stands no deeper tells, if it closes: the block's own closer has its
-    indentation. Else brackets are counted: those open at the cursor against those closed below.
+    indentation. Else brackets of its kind are counted: those open at the cursor against those closed below.
     """
     width, closer = _width(line), _closer_of(line)
-    for below in lines_of(context.suffix[len(context.line_suffix) :]):
-        if below.strip() and _width(below) <= width:
-            if _closer_of(below) == closer and _width(below) == width:
-                return False
-            break
+    below = _next_at(width, context)
+    if below and _closer_of(below) == closer and _width(below) == width:
+        return False
     syntax = syntax_of(context.document.language_id)
-    if not syntax.brackets or closer not in CLOSERS or not context.document.starts_at_top:
+    if not syntax.brackets or closer not in CLOSERS or not knows_all(context):
         return True
-    n_open = len(state_after(context.prefix, context.document.language_id).stack) - n_closed
-    n_below = sum(char in CLOSERS for char, _ in scan(context.suffix, syntax).unmatched)
-    return n_open > n_below
+    due = state_at(context).stack
+    n_open = [char[0] for char in due[: len(due) - n_closed]].count(closer)
+    return n_open > [char for char, _ in scan(context.suffix, syntax).unmatched].count(closer)
+
+
+def _next_at(width: int, context: CompletionContext) -> str:
+    """The first line below the current one that stands no deeper than so; empty if there is none."""
+    rest = lines_of(context.suffix[len(context.line_suffix) :])
+    return next((line for line in rest if line.strip() and _width(line) <= width), "")
 
 
 def _closer_of(line: str) -> str:

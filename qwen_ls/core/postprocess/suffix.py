@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.syntax import State, scan, state_after, syntax_of
+from qwen_ls.core.syntax import State, knows_all, scan, state_at, state_at_line, syntax_of
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, indent_of
 from qwen_ls.core.types import Reason, Skip
 
@@ -104,9 +104,9 @@ def break_before_closer(text: str, hole: Hole) -> str:
 def _without_surplus(text: str, hole: Hole) -> str:
     """The text before its first closing bracket that nothing has opened; all of it where that is unknown."""
     context = hole.context
-    if not context.document.starts_at_top:
+    if not knows_all(context):
         return text
-    before = state_after(context.prefix, context.document.language_id)
+    before = state_at(context)
     if before.unmatched:
         return text  # the document itself does not agree: nothing can be said
     state = scan(text, hole.syntax, State(inside=before.inside))
@@ -170,8 +170,7 @@ def _open(state: State) -> tuple[object, ...]:
 
 def _line_start(context: CompletionContext) -> State:
     """What the current line begins in: a string over several lines, a comment, code."""
-    above = context.prefix[: len(context.prefix) - len(context.line_prefix)]
-    return State(inside=state_after(above, context.document.language_id).inside)
+    return State(inside=state_at_line(context).inside)
 
 
 def _line_state(context: CompletionContext) -> State:
