@@ -121,7 +121,7 @@ def scan(text: str, syntax: Syntax, state: State | None = None) -> State:
             break
         token, place = match.group(), match.end()
         kind = match.lastgroup
-        if kind == "skip":
+        if kind in {"skip", "comment"}:
             continue
         if inside:
             if kind == "field":
@@ -155,15 +155,12 @@ def _closing(opening: str, syntax: Syntax) -> str:
 def _tokens(syntax: Syntax) -> re.Pattern[str]:
     """What means something in code."""
     opens = [begin for begin, _ in syntax.comments] + sorted([*syntax.strings, *syntax.quotes], key=len)[::-1]
-    skipped = [r"(?<=\w\w)'(?=\w)", r"\\."]  # an apostrophe in a word
-    if syntax.literals:
-        skipped.insert(0, syntax.literals)
-    if syntax.line_comment:
-        skipped.append(f"(?:{syntax.line_comment})[^\\r\\n]*")
+    skipped = [syntax.literals, r"(?<=\w\w)'(?=\w)", r"\\."]  # an apostrophe in a word, what is escaped
     parts = [
         f"(?P<heredoc>{syntax.heredoc})" if syntax.heredoc else "",
+        f"(?P<skip>{'|'.join(filter(None, skipped))})",
         f"(?P<open>{'|'.join(map(re.escape, opens))})" if opens else "",
-        f"(?P<skip>{'|'.join(skipped)})",
+        f"(?P<comment>(?:{syntax.line_comment})[^\\r\\n]*)" if syntax.line_comment else "",
         r"(?P<opener>[(\[{])",
         r"(?P<closer>[)\]}])",
     ]

@@ -6,6 +6,10 @@ Only LF, CRLF and CR end a line (LSP 3.17, "Text Documents"): `str.splitlines` k
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _EOL = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
@@ -16,6 +20,16 @@ OPENERS, CLOSERS, QUOTES = "([{", ")]}", "\"'`"
 def lines_of(text: str) -> list[str]:
     """The text's lines, each with its line end; no empty line after a final line end."""
     return _LINE.findall(text)
+
+
+def each_line(text: str) -> Iterator[str]:
+    """The text's lines, one after the other: for who needs the first few of a long text."""
+    return (match.group() for match in _LINE.finditer(text))
+
+
+def first_filled(lines: Iterable[str]) -> str:
+    """The first line that is not blank; empty if there is none."""
+    return next((line for line in lines if line.strip()), "")
 
 
 def detect_eol(text: str) -> str:

@@ -10,7 +10,7 @@ from qwen_ls.core.images import find_image
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.redact import denied
 from qwen_ls.core.syntax import statement_indent, syntax_of
-from qwen_ls.core.text import indent_of, lines_of, width_of
+from qwen_ls.core.text import each_line, first_filled, indent_of, lines_of, width_of
 from qwen_ls.core.types import Reason, Skip, TriggerKind
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ LINE_TOKENS, BLOCK_TOKENS = 64, 256
 LINE_LINES, BLOCK_LINES = 1, 24
 MIN_DOCUMENT_CHARS = 8
 """A document of fewer visible characters says too little about what comes next."""
+LOOKED_AT_CHARS = 2000
+"""How far above the cursor the line before it is looked for."""
 WAIT_S = 0.12
 """The wait where the next key is likely: inside a word."""
 WAIT_AT_BOUNDARY_S = 0.06
@@ -119,8 +121,8 @@ def _is_one_paragraph(context: CompletionContext, why: str) -> bool:
 
 def line_above(context: CompletionContext) -> str:
     """The last line above the current one that is not blank."""
-    above = lines_of(context.prefix[: len(context.prefix) - len(context.line_prefix)])
-    return next((past for past in reversed(above) if past.strip()), "")
+    end = len(context.prefix) - len(context.line_prefix)
+    return first_filled(reversed(lines_of(context.prefix[max(0, end - LOOKED_AT_CHARS) : end])))
 
 
 def _switched_off(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
@@ -196,8 +198,7 @@ def _is_comment(line: str, language_id: str) -> bool:
 
 def _block_is_empty(context: CompletionContext, opener: str) -> bool:
     """Whether the next line of code after the cursor stands no deeper than `opener`."""
-    rest = context.suffix[len(context.line_suffix) :]
-    following = next((line for line in lines_of(rest) if line.strip()), "")
+    following = first_filled(each_line(context.suffix[len(context.line_suffix) :]))
     return not following or width_of(indent_of(following)) <= width_of(indent_of(opener))
 
 

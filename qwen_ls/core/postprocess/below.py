@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.distance import is_near
-from qwen_ls.core.text import lines_of, with_eol
+from qwen_ls.core.text import each_line, lines_of, with_eol
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
 
+MAX_LINES = 40
+"""How many lines below the cursor are compared."""
 NEAR = 0.05
 """Lines that differ by a twentieth are the same line, written again..."""
 MIN_NEAR_CHARS = 32
@@ -25,11 +28,8 @@ _MANNER = str.maketrans({"'": '"', "`": '"', " ": None, "\t": None})
 
 def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
     """Cut the answer's last lines where they are the next lines below the cursor, or nearly so."""
-    below = [
-        line.rstrip()
-        for line in lines_of(hole.context.suffix[len(hole.context.line_suffix) :])
-        if line.strip()
-    ]
+    rest = each_line(hole.context.suffix[len(hole.context.line_suffix) :])
+    below = [line.rstrip() for line in islice((line for line in rest if line.strip()), MAX_LINES)]
     if not below:
         return text
     lines = lines_of(with_eol(text, "\n"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.distance import is_near
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.scope import closes
-from qwen_ls.core.text import indent_of, lines_of, width_of, with_eol
+from qwen_ls.core.text import first_filled, indent_of, lines_of, width_of, with_eol
+from qwen_ls.core.trigger import line_above
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from qwen_ls.core.postprocess.hole import Hole
 
-MAX_LINES = 40
-"""How many lines above the cursor an echo is looked for in."""
+MAX_LINES, MAX_CHARS = 40, 6000
+"""How much above the cursor an echo is looked for in."""
 MIN_OPENER_CHARS = 6
 REWRITTEN = 0.2
 """By how much of its length a line may differ from the one above that it defines anew."""
@@ -38,7 +39,7 @@ def drop_repeated_prefix(text: str, hole: Hole) -> str | Skip:
     at least, and more than closers: `end` goes after `end`, and one line of data after its like.
     """
     answer = with_eol(text, "\n")
-    for echoed in _echoes(hole):
+    for echoed in _echoes(answer, hole):
         if answer.startswith(echoed):
             rest = answer[len(echoed) :]
             return rest if rest.strip() else Skip(Reason.ECHO)
@@ -48,16 +49,21 @@ def drop_repeated_prefix(text: str, hole: Hole) -> str | Skip:
 def may_become_echo(text: str, hole: Hole) -> bool:
     """Whether a stream has so far said nothing but the beginning of an echo."""
     answer = with_eol(text, "\n")
-    return any(echoed.startswith(answer) for echoed in _echoes(hole))
+    return any(echoed.startswith(answer) for echoed in _echoes(answer, hole))
 
 
-def _echoes(hole: Hole) -> Iterator[str]:
-    """What an echo would begin with, the longest first."""
-    prefix = with_eol(hole.context.prefix, "\n")
+def _echoes(answer: str, hole: Hole) -> Iterator[str]:
+    """What an answer that begins so would begin with if it were an echo, the longest first."""
+    prefix = with_eol(hole.context.prefix[-MAX_CHARS:], "\n")
     lines = lines_of(prefix)[-MAX_LINES:]
     if prefix.endswith("\n"):
         lines.append("")
-    for start in range(len(lines)):
+    head = answer.lstrip(" \t")
+    for start, line in enumerate(lines):
+        begins = line.lstrip(" \t")
+        size = min(len(begins), len(head))
+        if begins[:size] != head[:size]:
+            continue
         echoed = "".join(lines[start:])
         if len(echoed.strip()) < 3:
             return
@@ -88,9 +94,7 @@ def drop_rewritten_line(text: str, hole: Hole) -> str | Skip:
     started = bool(context.line_prefix.strip())
     if started and not first:
         return text  # it goes on with the current line
-    above = lines_of(context.prefix)
-    above = above if started else above[: len(above) - bool(context.line_prefix)]
-    before = next((line for line in reversed(above) if line.strip()), "")
+    before = first_filled((context.line_prefix,)) if started else line_above(context)
     made = lines[first] if first else context.line_prefix + lines[0]
     if not _is_rewritten(made, before):
         return text

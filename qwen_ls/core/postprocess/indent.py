@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
     from qwen_ls.core.types import CompletionContext
 
-LOOKED_AT_CHARS = 6000
+LOOKED_AT_CHARS = 4000
 MIN_EVIDENCE = 2
 """So many lines must agree before a document's indentation counts as known."""
 TAB_COLUMNS = 4
@@ -51,9 +52,11 @@ def use_document_indent(text: str, hole: Hole) -> str:
     odd indentation stays as it is: to guess makes it worse. Lines inside of strings are data and stay.
     """
     lines = lines_of(text)
-    places = _places(lines, hole)
+    places = _places(lines, hole) if len(lines) > 1 else []
+    if not places or hole.is_prose or hole.context.document.language_id == "makefile":
+        return text
     unit = unit_of_document(hole.context)
-    if not unit or not places or hole.is_prose or hole.context.document.language_id == "makefile":
+    if not unit:
         return text
     levels = _levels([indent_of(lines[place]) for place in places], unit, hole.context, lines)
     if levels is None:
@@ -65,9 +68,16 @@ def use_document_indent(text: str, hole: Hole) -> str:
 
 def unit_of_document(context: CompletionContext) -> str:
     """One level of indentation as the document has it; empty where that is not known."""
-    near = lines_of(context.prefix[-LOOKED_AT_CHARS:])[:-1] + lines_of(context.suffix[:LOOKED_AT_CHARS])[1:]
-    if context.line_prefix.strip():
-        near.append(context.line_prefix)
+    end = len(context.prefix) - len(context.line_prefix)
+    above = context.prefix[max(0, end - LOOKED_AT_CHARS) : end]
+    below = context.suffix[len(context.line_suffix) : len(context.line_suffix) + LOOKED_AT_CHARS]
+    opener = context.line_prefix if context.line_prefix.strip() else ""
+    return _unit_of(above, below, indent_of(opener) + "x" if opener else "")
+
+
+@lru_cache(maxsize=8)
+def _unit_of(above: str, below: str, opener: str) -> str:
+    near = [*lines_of(above), opener, *lines_of(below)]
     indents = [indent_of(line) for line in near if line.strip()]
     n_tabs = sum(indent.startswith("\t") for indent in indents)
     n_blanks = sum(indent.startswith("  ") for indent in indents)

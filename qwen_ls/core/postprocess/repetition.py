@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import lines_of
+from qwen_ls.core.text import each_line
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -43,14 +43,18 @@ def stop_repetition(text: str, _: Hole) -> str | Skip:
 
 def loop_at(text: str) -> int | None:
     """Where the answer begins to repeat itself, as an offset; None where it does not."""
-    lines = lines_of(text)
+    said: list[str] = []
+    begins: list[int] = []
     offset = 0
-    for number, line in enumerate(lines):
+    for line in each_line(text):
         if is_loop(line.rstrip()):
             return offset
+        if stripped := line.strip():
+            said.append(stripped)
+            begins.append(offset)
+            if (again := _second_round(said)) is not None:
+                return begins[again]
         offset += len(line)
-        if (again := _loop_of_lines(lines[: number + 1])) is not None:
-            return len("".join(lines[:again]))
     return None
 
 
@@ -75,19 +79,17 @@ def is_loop(line: str) -> bool:
     return False
 
 
-def _loop_of_lines(lines: list[str]) -> int | None:
+def _second_round(said: list[str]) -> int | None:
     """The line on which the second round of a loop begins that the last line completes."""
-    filled = [number for number, line in enumerate(lines) if line.strip()]
-    if not filled or filled[-1] != len(lines) - 1:
+    if said.count(said[-1]) < 2:
         return None
-    said = [lines[number].strip() for number in filled]
     for size in range(1, min(LONGEST_BLOCK, len(said) // 2) + 1):
-        unit = said[-size:]
-        if all(map(_CLOSERS_ONLY.fullmatch, unit)):
+        if said[-size - 1] != said[-1]:
             continue
+        unit = said[-size:]
         times = _times(unit)
-        if len(said) >= size * times and said[-size * times :] == unit * times:
-            return filled[len(said) - size * (times - 1)]
+        if said[-size * times :] == unit * times and not all(map(_CLOSERS_ONLY.fullmatch, unit)):
+            return len(said) - size * (times - 1)
     return None
 
 

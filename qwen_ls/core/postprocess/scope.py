@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.enclosure import inside_of
 from qwen_ls.core.syntax import State, Syntax, knows_all, scan, state_at, statement_indent, syntax_of
-from qwen_ls.core.text import CLOSERS, indent_of, lines_of, width_of
+from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
@@ -160,8 +160,7 @@ class _Block:
 
     def _has_body_below(self, line: str) -> bool:
         """Whether what this line opens stands below already."""
-        rest = lines_of(self.context.suffix[len(self.context.line_suffix) :])
-        below = next((after for after in rest if after.strip()), "")
+        below = first_filled(each_line(self.context.suffix[len(self.context.line_suffix) :]))
         return _width(below) > _width(line)
 
     def _is_outside(self, line: str) -> bool:
@@ -252,7 +251,7 @@ def _is_missing(line: str, context: CompletionContext, n_closed: int) -> bool:
 
 def _next_at(width: int, context: CompletionContext) -> str:
     """The first line below the current one that stands no deeper than so; empty if there is none."""
-    rest = lines_of(context.suffix[len(context.line_suffix) :])
+    rest = each_line(context.suffix[len(context.line_suffix) :])
     return next((line for line in rest if line.strip() and _width(line) <= width), "")
 
 
