@@ -35,3 +35,11 @@ def test_there_are_hundreds_of_cases_in_every_language() -> None:
         "python", "javascript", "typescript", "go", "rust", "c", "java", "ruby", "shellscript", "yaml",
         "json", "html", "sql", "markdown",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", parameters([case for case in CASES if "⟪" in case.item and not case.xfail]))
+def test_what_is_replaced_comes_again_in_what_is_inserted(case: Case) -> None:
+    """Editors hide an item whose text does not hold, in order, what its range replaces."""
+    inserted, replaced = case.item.partition("⟦")[2].split("⟧⟪")
+    rest = iter(inserted)
+    assert all(char in rest for char in replaced.partition("⟫")[0].strip())

@@ -119,7 +119,7 @@ def _levels(indents: list[str], unit: str, context: CompletionContext, lines: li
     if context.document.language_id == "yaml":
         return None  # a list may stand as deep as its key, and text in it as deep as it likes
     widths = [len(indent) for indent in indents]
-    native, base = len(unit), width_of(indent_of(context.line_prefix))
+    native, base = len(unit), width_of(indent_of(context.line_prefix + lines[0]))
     if all(width % native == 0 for width in widths) and not _steps(widths, base, lines, context) - {native}:
         return None
     steps = _steps(widths, base, lines, context)

@@ -11,6 +11,7 @@ from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.enclosure import inside_of
 from qwen_ls.core.syntax import State, Syntax, knows_all, scan, state_at, statement_indent, syntax_of
 from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of
+from qwen_ls.core.types import TriggerKind
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
@@ -27,6 +28,11 @@ _CONTINUES_BLOCK = re.compile(
 _CASE = re.compile(r"\s*(?:when|case|default)\b")
 _OPENS_AGAIN = re.compile(r".*(?:[:{(\[]|=>)\s*$", re.DOTALL)
 _HAS_MORE = re.compile(r"\s*(?:\}\s*else\s+)?(?:if|else|try|catch|do)\b")
+_HOLDS_DEFINITIONS = re.compile(
+    r"\s*(?:[\w()]+\s+)*(?:class|interface|struct|enum|impl|trait|module|namespace|object)\b"
+)
+LOOKED_AT_CHARS = 6000
+"""How far above the cursor the definition is looked for that it stands in."""
 _GOES_ON = re.compile(r"\s*(?:else|catch|finally|while)\b")
 _ALLMAN, _DECORATES, _ITEM = (re.compile(rf"\s*{p}") for p in (r"\{\s*$", r"(?:@\w|#\[)", "- "))
 """What belongs together though it stands as deep: Allman's brace, what is decorated, items of a YAML list."""
@@ -141,7 +147,10 @@ class _Block:
         if self.ended:
             return not _GOES_ON.match(line)
         another = bool(self.blanks) and self.deeper and _width(line) <= _width(self.first)
-        return another and not self.started and bool(_DEFINITION.match(self.first))
+        if not another or self.started or not _DEFINITION.match(self.first):
+            return False
+        header = _enclosing_definition(self.context, _width(self.first))
+        return not header or bool(_HOLDS_DEFINITIONS.match(header))  # in a function, its own code comes next
 
     def _closed_at(self, position: int, line: str, n_closers: int) -> int | None:
         """Where the block ends if this line closes brackets that were open at the cursor."""
@@ -163,6 +172,21 @@ class _Block:
         below = first_filled(each_line(self.context.suffix[len(self.context.line_suffix) :]))
         return _width(below) > _width(line)
 
+    def _floor(self) -> int:
+        """How far out a line may stand.
+
+        Who asks for a block on a blank line asks for all that is missing there: also for what comes after the
+        innermost block, down to where the code below goes on, if that is still in the same function.
+        """
+        base = _width(self.first)
+        if self.started or self.context.trigger is not TriggerKind.INVOKED:
+            return base
+        header = _enclosing_definition(self.context, base)
+        if not header:
+            return base
+        below = _width(first_filled(each_line(self.context.suffix[len(self.context.line_suffix) :])))
+        return min(base, below) if below > _width(header) else _width(header) + 1
+
     def _is_outside(self, line: str) -> bool:
         """Whether a line's indentation says that it stands outside."""
         if self.n_closed < self.n_own:
@@ -173,7 +197,7 @@ class _Block:
             return bool(stands_below) and not _CASE.match(line)
         if self.context.document.language_id == "sql":
             return self.started and self.last.rstrip().endswith(";")
-        width, base = _width(line), _width(self.first)
+        width, base = _width(line), self._floor()
         at_margin = self.context.document.language_id != "python" and _AT_MARGIN.match(line)
         if width < base:
             return not (self.syntax.brackets and at_margin)
@@ -183,6 +207,17 @@ class _Block:
 
 def _width(line: str) -> int:
     return width_of(indent_of(line))
+
+
+def _enclosing_definition(context: CompletionContext, base: int) -> str:
+    """The first line of the definition that a line of this column stands in; empty if it stands in none."""
+    end = len(context.prefix) - len(context.line_prefix)
+    for line in reversed(lines_of(context.prefix[max(0, end - LOOKED_AT_CHARS) : end])):
+        if line.strip() and _width(line) < base:
+            base = _width(line)
+            if _DEFINITION.match(line):
+                return line
+    return ""
 
 
 def paragraph(context: CompletionContext, lines: list[str]) -> int:

@@ -65,11 +65,14 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
 def trim_end(text: str, hole: Hole) -> str | Skip:
     """Cut blanks off the end of every line, and line ends off the end of all; a blank answer is none.
 
-    In prose, blanks at a line's end may mean something: two are Markdown's hard break.
+    In prose, blanks at a line's end may mean something: two are Markdown's hard break. Before code to the
+    right of the cursor, they keep the answer's last word from it.
     """
     trimmed = text.rstrip() if hole.is_prose else _TRAILING.sub("", text).rstrip()
     if not trimmed:
         return Skip(Reason.EMPTY)
+    if hole.context.line_suffix[:1].isidentifier() and text.endswith((" ", "\t")):
+        trimmed += " "
     if hole.context.line_prefix.endswith((" ", "\t")) and trimmed[0] == " " and not text.startswith("  "):
         # The blank has been typed already: "return " + " x".
         trimmed = trimmed[1:] if hole.context.line_prefix.strip() else trimmed
