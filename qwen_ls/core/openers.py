@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
-from qwen_ls.core.syntax import scan, syntax_of, without_comment
+from qwen_ls.core.syntax import scan, syntax_of
+
+LOOKED_AT_CHARS = 2000
+"""A line's end is enough, and lines of data have no end."""
 
 _OPENS_BLOCK = re.compile(r"(?:[:{(\[]|=>|->|\b(?:then|do|else|begin))\s*$")
 _OPENS_BRACES = re.compile(r"(?:[{(\[]|=>|->|\b(?:do|else)|^\s*(?:case\b.*|default\s*):)\s*$")
+_OPENS_RUST = re.compile(_OPENS_BRACES.pattern + r"|^\s*where\s*$")
 _OPENS_RUBY = re.compile(
     r"^\s*(?:(?:private |protected |public )?def|class|module|if|unless|while|until|case|for|begin|when|else"
     r"|elsif|rescue|ensure)\b(?!.*\bend\s*$)(?!.*\bthen\b.+)"
@@ -28,14 +32,14 @@ _OPENERS = (
     | dict.fromkeys(("shellscript", "sh", "bash", "zsh", "fish"), _OPENS_SHELL)
     | dict.fromkeys(("html", "xml", "vue", "svelte"), _OPENS_TAG)
     | dict.fromkeys(_BRACE_LANGUAGES.split(), _OPENS_BRACES)
+    | {"rust": _OPENS_RUST}
 )
 
 
 def opens_block(line: str, language_id: str = "") -> bool:
     """Whether a line ends with what a block, or a list, begins with."""
-    syntax = syntax_of(language_id)
+    syntax, line = syntax_of(language_id), line.rstrip("\r\n")[-LOOKED_AT_CHARS:]
     if syntax.prose:
         return bool(_OPENS_FENCE.search(line))
-    pattern = _OPENERS.get(language_id, _OPENS_BLOCK)
-    # The pattern is the cheap test: most lines fail it whether they have a comment or not.
-    return bool(pattern.search(without_comment(line, syntax))) and scan(line, syntax).in_code
+    state = scan(line, syntax)
+    return state.in_code and bool(_OPENERS.get(language_id, _OPENS_BLOCK).search(line[: state.comment]))

@@ -7,7 +7,7 @@ comments, so that a bracket inside of one is none, and it never fails: what it c
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,8 @@ class State:
     """What ends the string or comment that the place stands in; empty in code."""
     unmatched: tuple[tuple[str, int], ...] = ()
     """The closers so far whose openers stand before the scanned text, with their offsets."""
+    comment: int | None = None
+    """Where the comment begins that the scanned text ends with, if it ends with its line."""
 
     @property
     def in_code(self) -> bool:
@@ -115,12 +117,14 @@ def scan(text: str, syntax: Syntax, state: State | None = None) -> State:
     state = state or State()
     stack, inside, unmatched = list(state.stack), state.inside, list(state.unmatched)
     code, place, inherited = _tokens(syntax), 0, bool(inside)
+    last: re.Match[str] | None = None
     while place < len(text):
         match = (_ends(inside, syntax) if inside else code).search(text, place)
         if not match:
             break
         token, place = match.group(), match.end()
         kind = match.lastgroup
+        last = match
         if kind in {"skip", "comment"}:
             continue
         if inside:
@@ -143,7 +147,8 @@ def scan(text: str, syntax: Syntax, state: State | None = None) -> State:
             inside = stack.pop()[1:]
         else:
             unmatched.append((token, match.start()))
-    return State(tuple(stack), inside, tuple(unmatched))
+    ends_in_comment = last and last.lastgroup == "comment" and last.end() == len(text)
+    return State(tuple(stack), inside, tuple(unmatched), last.start() if last and ends_in_comment else None)
 
 
 def _closing(opening: str, syntax: Syntax) -> str:
@@ -183,6 +188,8 @@ def _ends(inside: str, syntax: Syntax) -> re.Pattern[str]:
 
 SCANNED_CHARS = 12_000
 """How far back the place of the cursor is found out from."""
+LINE_CHARS = 2000
+"""How much of a line is looked at."""
 _IN_CODE = re.compile(
     r"^(?:[ \t]*(?:(?:async )?def \w+\(|class \w+[:({]|@\w+$|(?:public|private|protected|static|func|fn) "
     r"|function \w)|import |from \w"
@@ -194,7 +201,12 @@ _IN_CODE = re.compile(
 
 def state_at(context: CompletionContext) -> State:
     """What is open at the cursor."""
-    return scan(context.line_prefix, syntax_of(context.document.language_id), state_at_line(context))
+    return scan(line_before(context), syntax_of(context.document.language_id), state_at_line(context))
+
+
+def line_before(context: CompletionContext) -> str:
+    """The current line left of the cursor, or its end: lines of data have no beginning to speak of."""
+    return context.line_prefix[-LINE_CHARS:]
 
 
 def state_at_line(context: CompletionContext) -> State:
@@ -224,20 +236,15 @@ def _state_after(text: str, language_id: str, whole: bool) -> State:
 
 def statement_indent(context: CompletionContext) -> str:
     """The indentation of the statement on the current line: of the line that opened its first bracket."""
-    syntax, text = syntax_of(context.document.language_id), context.line_prefix
-    lines = lines_of(context.prefix[: len(context.prefix) - len(text)][-4000:])
+    syntax, text = syntax_of(context.document.language_id), line_before(context)
+    end = len(context.prefix) - len(context.line_prefix)
+    lines = lines_of(context.prefix[max(0, end - LINE_CHARS) : end])
     while lines and syntax.brackets and scan(text, syntax).unmatched:
         text = lines.pop() + text
-    return indent_of(text)
+    return indent_of(text if len(text) > len(line_before(context)) else context.line_prefix)
 
 
 def without_comment(line: str, syntax: Syntax) -> str:
     """The line without the comment that ends with it."""
     line = line.rstrip("\r\n")
-    if not syntax.line_comment:
-        return line
-    pattern = re.compile(syntax.line_comment)
-    for match in pattern.finditer(line):
-        if scan(line[: match.start()], replace(syntax, line_comment="")).in_code:
-            return line[: match.start()]
-    return line
+    return line[: scan(line, syntax).comment]

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.postprocess.enclosure import inside_of
-from qwen_ls.core.syntax import State, Syntax, knows_all, scan, state_at, statement_indent, syntax_of
+from qwen_ls.core.syntax import (
+    SCANNED_CHARS,
+    State,
+    Syntax,
+    knows_all,
+    line_before,
+    scan,
+    state_at,
+    statement_indent,
+    syntax_of,
+)
 from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of
 from qwen_ls.core.types import TriggerKind
 
@@ -42,9 +52,11 @@ _AT_MARGIN = re.compile(
 )
 """What stands further out in a language of brackets, and ends nothing: the preprocessor's lines, labels."""
 _DEFINITION = re.compile(
-    r"\s*(?:@\w|#\[|\{\s*$|(?:(?:export|default|pub(?:\(\w+\))?|public|private|protected|internal|static|async|abstract|final"
-    r"|override|virtual|inline|extern|unsafe|open|suspend)\s+)*(?:def|class|func|fn|fun|function|interface|struct|enum|impl|trait"
-    r"|module|type|namespace)\b|(?!\s*(?:if|for|while|switch|catch|else|return|do|try|with|match|elif|unless|until)\b)"
+    r"\s*(?:@\w|#\[|\{\s*$|where\s*$"
+    r"|(?:(?:export|default|pub(?:\(\w+\))?|public|private|protected|internal|static|async|abstract|final|override"
+    r"|virtual|inline|extern|unsafe|open|suspend)\s+)*"
+    r"(?:def|class|func|fn|fun|function|interface|struct|enum|impl|trait|module|type|namespace)\b"
+    r"|(?!\s*(?:if|for|while|switch|catch|else|return|do|try|with|match|elif|unless|until)\b)"
     r"[\w<>\[\]*&:.,?\s]+\([^;]*\)[\w\s,.]*\{\s*$)"
 )
 """What begins a definition: behind it, and a blank line, the next one is another suggestion."""
@@ -80,7 +92,7 @@ def scope(context: CompletionContext, lines: list[str]) -> int:
         return 0
     language, syntax = context.document.language_id, syntax_of(context.document.language_id)
     first, index, started = _first_statement(context, lines, language)
-    n_own = len(scan(context.line_prefix, syntax).stack) if syntax.brackets else 0
+    n_own = len(scan(line_before(context), syntax).stack) if syntax.brackets else 0
     state = scan("".join(lines[:index]), syntax, State(inside=inside_of(context)))
     block = _Block(context, syntax, context.line_prefix + lines[0], first, started, n_own, first)
     for position in range(index, len(lines)):
@@ -281,7 +293,7 @@ def _is_missing(line: str, context: CompletionContext, n_closed: int) -> bool:
         return True
     due = state_at(context).stack
     n_open = [char[0] for char in due[: len(due) - n_closed]].count(closer)
-    return n_open > [char for char, _ in scan(context.suffix, syntax).unmatched].count(closer)
+    return n_open > [char for char, _ in scan(context.suffix[:SCANNED_CHARS], syntax).unmatched].count(closer)
 
 
 def _next_at(width: int, context: CompletionContext) -> str:

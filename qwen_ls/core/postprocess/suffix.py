@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.syntax import State, knows_all, scan, state_at, state_at_line, syntax_of
+from qwen_ls.core.syntax import (
+    LINE_CHARS,
+    State,
+    knows_all,
+    line_before,
+    scan,
+    state_at,
+    state_at_line,
+    syntax_of,
+)
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, indent_of
 from qwen_ls.core.types import Reason, Skip
 
@@ -131,13 +140,13 @@ def covered(text: str, context: CompletionContext) -> int:
 
 def _n_covered(text: str, context: CompletionContext) -> int | None:
     """As `covered`; None where the line does not agree however many are covered."""
-    tail = context.line_suffix
+    tail, line = context.line_suffix[:LINE_CHARS], line_before(context)
     if tail.lstrip(" ")[:1] not in tuple(CLOSERS + QUOTES):
         return 0
     syntax, start = syntax_of(context.document.language_id), _line_start(context)
-    as_it_is = _open(scan(context.line_prefix + tail, syntax, start))
+    as_it_is = _open(scan(line + tail, syntax, start))
     for count in _closer_ends(tail, syntax):
-        after = _open(scan(context.line_prefix + text + tail[count:], syntax, start))
+        after = _open(scan(line + text + tail[count:], syntax, start))
         if after == as_it_is or (count and after == _open(start)):
             return _with_rest(text, tail, count)
     return None
@@ -176,4 +185,4 @@ def _line_start(context: CompletionContext) -> State:
 def _line_state(context: CompletionContext) -> State:
     """What is open at the cursor by its line alone."""
     syntax = syntax_of(context.document.language_id)
-    return scan(context.line_prefix, syntax, _line_start(context))
+    return scan(line_before(context), syntax, _line_start(context))
