@@ -11,7 +11,7 @@ from qwen_ls.backend.base import AccessError, AnswerError, BackendError, Deadlin
 from qwen_ls.core import postprocess
 from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
-from qwen_ls.core.postprocess.limit import is_broken_off, is_enough
+from qwen_ls.core.postprocess.limit import is_broken_off, is_enough, is_looping
 from qwen_ls.core.postprocess.whitespace import without_held_back
 from qwen_ls.core.prompt import build_prompt, with_image
 from qwen_ls.core.text import current_line_before
@@ -100,11 +100,6 @@ class Question:
             prompt = with_image(prompt, self.image)
         max_tokens = target.max_tokens(self.ask.max_tokens)
         return build_request(self.settings, target.model, prompt, max_tokens)
-
-    def has_enough(self, text: str, hole: Hole) -> bool:
-        """Whether the stream may be cut. A fence or an echo at an answer's beginning does not count."""
-        clean = postprocess.run(postprocess.BEFORE_CACHE, text, hole)
-        return isinstance(clean, str) and is_enough(clean, hole, read_on=self.read_on)
 
     def after(self, text: str) -> Question:
         """The question that is left once the model has said this."""
@@ -298,9 +293,13 @@ async def _read(
                     continue
                 so_far = said + without_held_back(text, held_back)
                 question.heard(so_far, hole)
-                has_line = "\n" in chunk.text and finish_reason is None
-                if has_line and question.has_enough(so_far, hole):
-                    text = text[: text.rfind("\n") + 1]  # the next line has only begun
+                may_be_enough = "\n" in chunk.text or is_looping(text)
+                if (
+                    may_be_enough
+                    and finish_reason is None
+                    and is_enough(so_far, hole, read_on=question.read_on)
+                ):
+                    text = text[: text.rfind("\n") + 1] or text  # the next line has only begun
                     break
     except DeadlineError:
         if "\n" not in text.strip():

@@ -1,6 +1,6 @@
 """What the service tells: notices for the user, a status for the status bar, and one request's story.
 
-Pure. None of it holds document text, prompts, completions or credentials.
+Pure. What leaves it, `Report.as_dict`, holds no document text, prompts, completions or credentials.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qwen_ls.backend.plan import Target
+    from qwen_ls.core.postprocess import Change
     from qwen_ls.core.types import Document, Skip, Snippet, TriggerKind, Usage
 
 
@@ -62,8 +63,8 @@ class Report:
     started_s: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
-    steps: list[str] = field(default_factory=list)
-    """The post-processing steps that changed the answer, by name."""
+    steps: list[Change] = field(default_factory=list)
+    """The post-processing steps that changed the answer. They hold text: `as_dict` has their names only."""
 
     @classmethod
     def begin(cls, clock: Callable[[], float], document: Document, trigger: TriggerKind) -> Report:
@@ -120,4 +121,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The story as plain values; times are milliseconds since the request came."""
-        return self.facts | {"steps": list(self.steps), "timings_ms": dict(self.timings_ms)}
+        return self.facts | {
+            "steps": [change.step for change in self.steps],
+            "timings_ms": dict(self.timings_ms),
+        }

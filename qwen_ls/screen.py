@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qwen_ls.core import postprocess
 from qwen_ls.core.ahead import Odds, after_accepting
 from qwen_ls.core.cache import CompletionCache
+from qwen_ls.core.candidate import Anchor
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.suffix import covered
 from qwen_ls.core.text import with_eol
-from qwen_ls.core.types import Completion, Reason, Skip, TriggerKind
+from qwen_ls.core.trigger import Moment
+from qwen_ls.core.types import Completion, Reason, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
     from qwen_ls.core.trigger import Ask
     from qwen_ls.core.types import CompletionContext
     from qwen_ls.report import Report
+
+
+ACCEPTED_CHARS = 2
+"""Who has come to the end of a suggestion by so many characters at once has accepted it."""
+
+
+class Noticed(NamedTuple):
+    """What a request says about what happened before it."""
+
+    typed: str | None
+    """What was typed of what is shown, as `Candidate.typed` says."""
+    moment: Moment
 
 
 class Screen:
@@ -34,18 +48,30 @@ class Screen:
         self.cache = CompletionCache(clock)
         self.odds = Odds()
         self._new_id = new_id
+        self._places: dict[str, Anchor] = {}
         self._last: dict[str, tuple[Completion, CompletionContext]] = {}
 
-    def notice(self, context: CompletionContext) -> str | None:
-        """Learn from where the cursor is now what became of what is shown; returns what was typed of it."""
-        shown = self.cache.shown(context.document.uri)
-        if shown is None:
-            return None
-        if (typed := shown.typed(context)) is not None:
+    def notice(self, context: CompletionContext) -> Noticed:
+        """Learn from where the cursor is now what became of what is shown, and what has just happened."""
+        uri, here = context.document.uri, Anchor.at(context)
+        last, self._places[uri] = self._places.get(uri), here
+        shown = self.cache.shown(uri)
+        typed = shown.typed(context) if shown else None
+        is_accepted = False
+        if shown and typed is not None:
+            is_accepted = typed == shown.shown and (
+                shown.is_accepted or len(typed) - shown.reached >= ACCEPTED_CHARS
+            )
             shown.reached = max(shown.reached, len(typed))
-        elif shown.anchor.is_left_of(context):
+        elif shown and shown.anchor.is_left_of(context):
             self.cache.turn_down(shown)
-        return typed
+        moment = Moment(
+            # What is shown and agrees stays, also while it is being deleted back to.
+            deleted=typed is None and last is not None and last.is_left_of(context),
+            accepted=is_accepted and not context.line_suffix.strip(),
+            dismissed=bool(self.cache.turned_down(context)),
+        )
+        return Noticed(typed, moment)
 
     def known(
         self, context: CompletionContext, ask: Ask, report: Report, typed: str | None
@@ -71,7 +97,8 @@ class Screen:
         report: Report,
     ) -> Completion | Skip:
         """Fit what a candidate says after `typed` into the document as it is now, and remember that."""
-        uri, hole = context.document.uri, Hole(context, ask)
+        uri = context.document.uri
+        hole = Hole(context, ask, dismissed=self.cache.turned_down(context))
         text = postprocess.run(postprocess.AFTER_CACHE, candidate.rest(typed), hole, report.steps)
         if isinstance(text, Skip):
             return text
@@ -79,8 +106,6 @@ class Screen:
         if isinstance(completion, Skip):
             return completion
         text = with_eol(text, "\n")
-        if context.trigger is TriggerKind.AUTOMATIC and self.cache.is_turned_down(context, text):
-            return Skip(Reason.TURNED_DOWN)
         if before := self.cache.shown(uri):
             self.odds.add(before)
         candidate.id = completion.id
@@ -106,7 +131,7 @@ class Screen:
     def accepted(self, completion_id: str) -> None:
         """The user accepted a completion."""
         if shown := self.cache.shown_as(completion_id):
-            shown.reached = len(shown.shown)
+            shown.reached, shown.is_accepted = len(shown.shown), True
 
     def next_place(self, uri: str) -> CompletionContext | None:
         """Where the cursor will be, if what is shown is likely to be accepted and says no more; told once."""
@@ -119,9 +144,11 @@ class Screen:
     def forget(self, uri: str) -> None:
         """Drop what is kept for a document that was closed."""
         self.cache.forget(uri)
+        self._places.pop(uri, None)
         self._last.pop(uri, None)
 
     def clear(self) -> None:
         """Drop everything but what was learnt about the user."""
         self.cache.clear()
+        self._places.clear()
         self._last.clear()

@@ -142,10 +142,10 @@ class CompletionService:
         report = self._report = Report.begin(self._clock, document, trigger)
         context = build_context(document, offset, trigger, selected)
         is_automatic = trigger is TriggerKind.AUTOMATIC
-        typed = self._screen.notice(context)
+        typed, moment = self._screen.notice(context)
         if is_automatic:
             self._caller.pace.key(self._clock())
-        ask = decide(context, self.settings, enabled=self._enabled)
+        ask = decide(context, self.settings, moment=moment, enabled=self._enabled)
         if isinstance(ask, Skip):
             return report.end(ask)
         if is_automatic and (known := self._screen.known(context, ask, report, typed)):

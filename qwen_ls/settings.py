@@ -30,6 +30,10 @@ PROVIDERS = (
     "local",
 )
 REGIONS = ("beijing", "singapore", "virginia", "hongkong")
+QUIET = ("tail", "word", "deletion", "short", "dismissed")
+"""The rules by which an automatic request stays without an answer."""
+BLOCKS = ("empty", "comment", "blank", "accepted", "opened")
+"""The reasons to ask for more than a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def option(
         default: the value where no source has one.
         doc: one sentence for the schema and the README.
         project: whether the project's own file may set it (the P of DESIGN §3).
-        choices: the words allowed, for strings.
+        choices: the words allowed, for strings and lists of strings.
         minimum: the least number allowed.
         maximum: the greatest number allowed.
         word: a word that is allowed beside a number.
@@ -157,7 +161,7 @@ class Settings:
     extra_body: Mapping[str, Any] = option({}, "Fields added to every call's body.")
     max_tokens: int | None = option(
         None,
-        "The longest answer, in tokens; by default 64 for a line and 256 for a block.",
+        "The longest answer, in tokens; by default 64 for a line, 256 for a block and what may become one.",
         project=True,
         minimum=1,
         maximum=8192,
@@ -224,6 +228,22 @@ class Settings:
     languages: tuple[str, ...] = option(
         (), "Language ids: only these, or, with a leading `!`, all but these. Empty: all.", project=True
     )
+    quiet: tuple[str, ...] = option(
+        QUIET,
+        "Where no suggestion comes by itself: `tail` (code right of the cursor), `word` (inside one), "
+        "`deletion` (after one), `short` (in a document of fewer than eight characters), `dismissed` (where "
+        "one was just dismissed). By default all; an empty list: nowhere.",
+        project=True,
+        choices=QUIET,
+    )
+    blocks: tuple[str, ...] = option(
+        BLOCKS,
+        "Where a suggestion may have several lines: `empty` (a block without a body), `comment` (below a "
+        "comment or docstring), `blank` (a blank line at a block's end), `accepted` (after a whole line was "
+        "accepted), `opened` (its first line opens a block). By default all; an empty list: never by itself.",
+        project=True,
+        choices=BLOCKS,
+    )
     images: bool = option(
         False,
         "Whether a completion at an image in Markdown, HTML, reStructuredText, LaTeX or AsciiDoc sends that "
@@ -275,7 +295,8 @@ def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:
     elif kind in words:
         schema |= {"type": words[kind], **_range(spec)}
     elif kind.startswith("tuple"):
-        schema |= {"type": "array", "items": {"type": "string"}}
+        words_of_list = {"enum": list(spec.metadata["choices"])} if spec.metadata["choices"] else {}
+        schema |= {"type": "array", "items": {"type": "string", **words_of_list}}
     else:
         schema["type"] = "object"
     if parts := spec.metadata["parts"]:
@@ -283,7 +304,7 @@ def _schema(spec: dataclasses.Field[Any]) -> dict[str, Any]:
             "additionalProperties": False,
             "properties": {camel(name): _part_schema(part) for name, part in parts.items()},
         }
-    if spec.metadata["choices"]:
+    if spec.metadata["choices"] and kind in words:
         schema["enum"] = list(spec.metadata["choices"])
     if spec.metadata["url"]:
         schema["format"] = "uri"

@@ -188,12 +188,17 @@ def _str(spec: dataclasses.Field[Any], value: Any) -> str:
     return text
 
 
-def _strings(_: dataclasses.Field[Any], value: Any) -> tuple[str, ...]:
+def _strings(spec: dataclasses.Field[Any], value: Any) -> tuple[str, ...]:
+    choices: tuple[str, ...] = spec.metadata["choices"]
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()] if value.strip() else []
     if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise ValueError("a list of strings")
+        if not choices:
+            return tuple(value)
+        words = tuple(part.strip().lower() for part in value)
+        if all(word in choices for word in words):
+            return words
+    raise ValueError("a list of " + (", ".join(choices) if choices else "strings"))
 
 
 def _as_table(value: Any) -> Mapping[str, Any] | None:

@@ -71,7 +71,7 @@ def test_origins_name_the_source(place: Any) -> None:
 def test_a_project_may_set_only_what_is_marked_so(place: Any, name: str) -> None:
     allowed = {
         "enabled", "strategy", "max_tokens", "max_lines", "debounce_ms", "prompt_tokens", "trigger",
-        "languages", "exclude", "context_share", "look_ahead",
+        "languages", "exclude", "context_share", "look_ahead", "quiet", "blocks",
     }  # fmt: skip
     assert OPTIONS[name].metadata["project"] is (name in allowed)
 
@@ -101,6 +101,8 @@ def test_a_project_cannot_redirect_the_key(place: Any) -> None:
         ("model", "", "not empty"),
         ("model", 7, "a string"),
         ("languages", [1], "a list of strings"),
+        ("quiet", ["tial"], "a list of tail, word, deletion, short, dismissed"),
+        ("blocks", [1], "a list of empty, comment, blank"),
         ("limits", 7, "a table of requestsPerMinute, tokensPerMinute, tokensPerDay, moneyPerDay"),
         ("limits", "{broken", "a table of requestsPerMinute"),
         ("extraHeaders", {"a": 1}, "a table"),
@@ -217,6 +219,8 @@ def test_null_means_not_set() -> None:
     [
         ("QWEN_LS_ENABLED=off", {"enabled": False}),
         ("QWEN_LS_LANGUAGES=python, go", {"languages": ("python", "go")}),
+        ("QWEN_LS_QUIET=Tail, word", {"quiet": ("tail", "word")}),
+        ("QWEN_LS_BLOCKS=", {}),
         ("QWEN_LS_DEBOUNCE_MS=auto", {"debounce_ms": "auto"}),
         ("QWEN_LS_DEBOUNCE_MS=90", {"debounce_ms": 90}),
         ('QWEN_LS_EXTRA_BODY={"top_k": 5}', {"extra_body": {"top_k": 5}}),

@@ -107,14 +107,13 @@ class CompletionCache:
         """The user does not want to see this one for a while."""
         candidate.unwanted_until_s = self._timer() + UNWANTED_S
 
-    def is_turned_down(self, context: CompletionContext, text: str) -> bool:
-        """Whether the user has just turned down this very text at this very place."""
+    def turned_down(self, context: CompletionContext) -> tuple[str, ...]:
+        """What the user has turned down at this place a moment ago."""
         shown = self._shown.get(context.document.uri)
-        for one in (*self._of(context.document.uri), *([shown] if shown else [])):
-            typed = one.typed(context) if self._is_away(one) else None
-            if typed is not None and text == one.rest_shown(typed):
-                return True
-        return False
+        known = [*self._of(context.document.uri), *([shown] if shown else [])]
+        away = [(one, one.typed(context)) for one in known if self._is_away(one)]
+        texts = (one.rest_shown(typed) for one, typed in away if typed is not None)
+        return tuple(dict.fromkeys(texts))
 
     def forget(self, uri: str) -> None:
         """Drop what is kept for a document that was closed."""

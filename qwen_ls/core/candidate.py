@@ -37,11 +37,15 @@ class Anchor:
     """The end of the text before the place."""
     after: str
     """The beginning of the text after it."""
+    first_line: int = 0
+    offset: int = 0
+    """The line that the snapshot began on, and where in it the place was: repetitive text says too little."""
 
     @classmethod
     def at(cls, context: CompletionContext) -> Anchor:
         """The place at the context's cursor."""
-        return cls(context.prefix[-BEFORE_CHARS:], context.suffix[:AFTER_CHARS])
+        before, after = context.prefix[-BEFORE_CHARS:], context.suffix[:AFTER_CHARS]
+        return cls(before, after, context.document.first_line, len(context.prefix))
 
     def typed(self, context: CompletionContext, *, said: Iterable[str], more: int = 0) -> Iterator[str]:
         """The texts that may have come between the place and the cursor since, the longest first.
@@ -97,6 +101,8 @@ class Anchor:
 
     def is_left_of(self, context: CompletionContext) -> bool:
         """Whether the cursor stands left of the place, and all between them has been deleted."""
+        if context.document.first_line == self.first_line and len(context.prefix) >= self.offset:
+            return False
         tail = context.prefix[-ANCHOR_CHARS // 4 :]
         found = self.before.rfind(tail, max(0, len(self.before) - ANCHOR_CHARS), len(self.before) - 1)
         return bool(tail) and found >= 0 and agree(self.after, context.suffix)
@@ -163,6 +169,8 @@ class Candidate:
     """Where in it the item that was shown last begins."""
     reached: int = 0
     """How far it has been typed, or accepted."""
+    is_accepted: bool = False
+    """Whether the editor has said that what is shown was accepted."""
     unwanted_until_s: float = 0.0
     """Until when the user does not want to see it."""
 
@@ -185,6 +193,7 @@ class Candidate:
         """`text` is shown after `typed`."""
         self.shown = typed + text
         self.began = self.reached = len(typed)
+        self.is_accepted = False
 
     @property
     def taken(self) -> float:

@@ -1,4 +1,4 @@
-"""Lines, line ends, indentation and brackets of plain text. Pure.
+"""Lines, line ends and indentation of plain text. Pure.
 
 Only LF, CRLF and CR end a line (LSP 3.17, "Text Documents"): `str.splitlines` knows more and is not used.
 """
@@ -6,22 +6,30 @@ Only LF, CRLF and CR end a line (LSP 3.17, "Text Documents"): `str.splitlines` k
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _EOL = re.compile(r"\r\n|\n|\r")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
-_TOKEN = re.compile(r"""(\\.|(?<=\w\w)'(?=\w))|[\r\n()\[\]{}"'`]""", re.DOTALL)
-"""What the bracket scanner looks at. The group is what means nothing: escapes, the apostrophe in a word."""
-
-OPENERS = "([{"
-CLOSERS = ")]}"
-PAIRS = {")": "(", "]": "[", "}": "{"}
-QUOTES = "\"'`"
+OPENERS, CLOSERS, QUOTES = "([{", ")]}", "\"'`"
 
 
 def lines_of(text: str) -> list[str]:
     """The text's lines, each with its line end; no empty line after a final line end."""
     return _LINE.findall(text)
+
+
+def each_line(text: str) -> Iterator[str]:
+    """The text's lines, one after the other: for who needs the first few of a long text."""
+    return (match.group() for match in _LINE.finditer(text))
+
+
+def first_filled(lines: Iterable[str]) -> str:
+    """The first line that is not blank; empty if there is none."""
+    return next((line for line in lines if line.strip()), "")
 
 
 def detect_eol(text: str) -> str:
@@ -59,54 +67,6 @@ def width_of(indent: str, tab_size: int = 4) -> int:
     for char in indent:
         columns += tab_size - columns % tab_size if char == "\t" else 1
     return columns
-
-
-def unmatched_closers(text: str, *, inside: str = "") -> list[tuple[str, int]]:
-    """The closing brackets and quotes of `text` whose openers stand before it, with their offsets.
-
-    Args:
-        text: what is scanned.
-        inside: the quote that is open where the text begins, if one is.
-    """
-    return _scan(text, inside)[0]
-
-
-def open_quote(line: str) -> str:
-    """The quote that is open at the end of a line that begins outside of any; empty where none is."""
-    return _scan(line, "")[1]
-
-
-def has_open_bracket(text: str) -> bool:
-    """Whether a bracket that the text opens is still open at its end."""
-    return bool(_scan(text, "")[2])
-
-
-def _scan(text: str, inside: str) -> tuple[list[tuple[str, int]], str, list[str]]:
-    """Unmatched closers, and the quote and the brackets that are open at the end, for any language.
-
-    Quotes toggle, a backslash escapes, a string ends with its line unless it stands in backticks.
-    """
-    found: list[tuple[str, int]] = []
-    stack: list[str] = []
-    quote, outer = inside, bool(inside)
-    for match in _TOKEN.finditer(text):
-        char = match.group()
-        if match.group(1):
-            continue
-        if quote:
-            if char == quote and outer:
-                found.append((char, match.start()))
-            if char == quote or (char in "\r\n" and quote != "`"):
-                quote, outer = "", False
-        elif char in QUOTES:
-            quote = char
-        elif char in OPENERS:
-            stack.append(char)
-        elif char in CLOSERS and stack and stack[-1] == PAIRS[char]:
-            stack.pop()
-        elif char in CLOSERS and not stack:
-            found.append((char, match.start()))
-    return found, quote, stack
 
 
 def common_length(one: str, other: str, limit: int | None = None) -> int:

@@ -12,6 +12,7 @@ FIM_SUFFIX = "<|fim_suffix|>"
 FIM_MIDDLE = "<|fim_middle|>"
 REPO_NAME = "<|repo_name|>"
 FILE_SEP = "<|file_sep|>"
+CURSOR = "<|cursor|>"
 
 NAMES = (
     "endoftext",

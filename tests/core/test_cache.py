@@ -95,9 +95,8 @@ def test_what_was_turned_down_stays_away_for_a_while() -> None:
     cache.show(URI, shown)
     cache.turn_down(shown)
     assert not found(cache, "f(█")
-    assert cache.is_turned_down(context("f(█"), "a)")
-    assert not cache.is_turned_down(context("f(█"), "b)")
-    assert not cache.is_turned_down(context("g(█"), "a)")
+    assert cache.turned_down(context("f(█")) == ("a)",)
+    assert not cache.turned_down(context("g(█"))
     clock.now_s = UNWANTED_S + 1
     assert found(cache, "f(█")
-    assert not cache.is_turned_down(context("f(█"), "a)")
+    assert not cache.turned_down(context("f(█"))

@@ -45,24 +45,6 @@ def test_with_eol_leaves_one_kind_of_line_end(value: str, eol: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "inside", "closers"),
-    [
-        pytest.param("a, b)", "", ")", id="argument-list"),
-        pytest.param("f(a)[0]", "", "", id="all-matched"),
-        pytest.param("')')", "", ")", id="bracket-in-a-string"),
-        pytest.param("x')", "'", "')", id="string-open-before"),
-        pytest.param("don't)", "", ")", id="apostrophe"),
-        pytest.param(r"\')", "'", "", id="escaped-quote"),
-        pytest.param("f'{x}')", "", ")", id="f-string"),
-        pytest.param("})]", "", "})]", id="three"),
-        pytest.param("(]", "", "", id="mismatch-is-no-closer"),
-    ],
-)
-def test_unmatched_closers(value: str, inside: str, closers: str) -> None:
-    assert "".join(char for char, _ in text.unmatched_closers(value, inside=inside)) == closers
-
-
 @pytest.mark.parametrize(("indent", "width"), [("", 0), ("  ", 2), ("\t", 4), ("  \t", 4), ("\t  ", 6)])
 def test_a_tab_goes_on_to_the_next_stop(indent: str, width: int) -> None:
     assert text.width_of(indent) == width

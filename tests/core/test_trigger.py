@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from qwen_ls.core.trigger import Ask, decide
-from qwen_ls.core.types import Reason, Skip, TriggerKind
+from qwen_ls.core.trigger import Ask, Moment, decide, why_block
+from qwen_ls.core.types import CompletionContext, Reason, Skip, TriggerKind
 from qwen_ls.settings import Settings
-from tests.marked import context
+from tests.marked import context as marked_context
+
+
+def place(picture: str, **more: Any) -> CompletionContext:
+    """The context at the mark, in a document that says something beside, unless it is blank."""
+    above = "import os, sys\n\n" if picture.strip("█ \n") else ""
+    return marked_context(above + picture, **more)
+
 
 QUIET = [
     pytest.param("pr█int(x)", {}, Reason.MID_WORD, id="inside-a-word"),
@@ -22,7 +31,7 @@ QUIET = [
 
 @pytest.mark.parametrize(("picture", "settings", "reason"), QUIET)
 def test_quiet_places(picture: str, settings: dict, reason: Reason) -> None:
-    assert decide(context(picture), Settings(**settings)) == Skip(
+    assert decide(place(picture), Settings(**settings)) == Skip(
         reason, "python" if "LANG" in reason.name else ""
     )
 
@@ -41,12 +50,12 @@ def test_quiet_places(picture: str, settings: dict, reason: Reason) -> None:
     ],
 )
 def test_speaking_places(picture: str) -> None:
-    assert isinstance(decide(context(picture), Settings()), Ask)
+    assert isinstance(decide(place(picture), Settings()), Ask)
 
 
 @pytest.mark.parametrize(("picture", "settings", "_"), QUIET[:6])
 def test_an_explicit_request_passes_the_gate(picture: str, settings: dict, _: Reason) -> None:
-    ask = decide(context(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
+    ask = decide(place(picture, trigger=TriggerKind.INVOKED), Settings(**settings))
     assert isinstance(ask, Ask)
 
 
@@ -79,7 +88,7 @@ def test_an_explicit_request_passes_the_gate(picture: str, settings: dict, _: Re
 def test_denied_files_are_denied_to_everybody(
     uri: str, exclude: tuple[str, ...], trigger: TriggerKind
 ) -> None:
-    decision = decide(context("KEY=█", trigger=trigger, uri=uri), Settings(exclude=exclude))
+    decision = decide(place("KEY=█", trigger=trigger, uri=uri), Settings(exclude=exclude))
     assert decision == Skip(Reason.DENIED)
 
 
@@ -97,7 +106,7 @@ def test_denied_files_are_denied_to_everybody(
     ],
 )
 def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> None:
-    assert isinstance(decide(context("x = █", uri=uri), Settings(exclude=exclude)), Ask)
+    assert isinstance(decide(place("x = █", uri=uri), Settings(exclude=exclude)), Ask)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +121,95 @@ def test_ordinary_files_are_not_denied(uri: str, exclude: tuple[str, ...]) -> No
     ],
 )
 def test_a_block_is_asked_for_where_one_is_missing(picture: str, multiline: bool) -> None:
-    ask = decide(context(picture), Settings())
+    ask = decide(place(picture), Settings())
     assert isinstance(ask, Ask)
     assert ask.multiline is multiline
+
+
+MOMENTS = [
+    pytest.param("x = █", Moment(deleted=True), "deletion", Reason.DELETED, id="after-deleting"),
+    pytest.param(
+        "x = █", Moment(dismissed=True), "dismissed", Reason.DISMISSED, id="where-one-was-dismissed"
+    ),
+    pytest.param("pr█int(x)", Moment(), "word,tail", Reason.MID_WORD, id="inside-a-word"),
+    pytest.param("x = █ + 1", Moment(), "tail", Reason.TAIL, id="code-to-the-right"),
+]
+
+
+@pytest.mark.parametrize(("picture", "moment", "rules", "reason"), MOMENTS)
+def test_each_rule_of_silence_can_be_switched_off(
+    picture: str, moment: Moment, rules: str, reason: Reason
+) -> None:
+    assert decide(place(picture), Settings(), moment=moment) == Skip(reason)
+    others = tuple(rule for rule in Settings().quiet if rule not in rules.split(","))
+    assert isinstance(decide(place(picture), Settings(quiet=others), moment=moment), Ask)
+
+
+@pytest.mark.parametrize(("picture", "moment", "rules", "reason"), MOMENTS)
+def test_an_explicit_request_passes_each_rule(
+    picture: str, moment: Moment, rules: str, reason: Reason
+) -> None:
+    asked = place(picture, trigger=TriggerKind.INVOKED)
+    assert isinstance(decide(asked, Settings(), moment=moment), Ask)
+
+
+def test_a_short_document_says_too_little() -> None:
+    for picture in ("x = █", "\n\n  im█\n"):
+        assert decide(marked_context(picture), Settings()) == Skip(Reason.SHORT_DOCUMENT)
+        assert isinstance(decide(marked_context(picture), Settings(quiet=())), Ask)
+    assert isinstance(decide(marked_context("def usage█"), Settings()), Ask)
+
+
+WHY = [
+    pytest.param("python", "def f(x):█", Moment(), "empty", id="opened"),
+    pytest.param("python", "def f(x):\n    █\n\nf(1)", Moment(), "empty", id="empty-body"),
+    pytest.param("python", "def f(x,\n      y):█\n\nf(1)", Moment(), "empty", id="header-over-lines"),
+    pytest.param("python", "def f(x):█\n    return 1", Moment(), "", id="body-is-there"),
+    pytest.param("python", "# Sort them.\n█", Moment(), "comment", id="comment"),
+    pytest.param("python", 'def f():\n    """Sort."""\n    █', Moment(), "comment", id="docstring"),
+    pytest.param("c", "/* Sort them. */\n█", Moment(), "comment", id="block-comment"),
+    pytest.param("python", "x = 1\n█\n\n\ny = 2", Moment(), "blank", id="blank-line"),
+    pytest.param("python", "x = 1█", Moment(accepted=True), "accepted", id="line-accepted"),
+    pytest.param("python", "x = █", Moment(), "", id="inside-a-statement"),
+    pytest.param("go", "func f() {█\n}", Moment(), "empty", id="braces"),
+    pytest.param("ruby", "def f█\nend", Moment(), "empty", id="def-without-a-colon"),
+    pytest.param("markdown", "Some text:█", Moment(), "", id="prose"),
+]
+
+
+@pytest.mark.parametrize(("language", "picture", "moment", "why"), WHY)
+def test_why_a_block_is_asked_for(language: str, picture: str, moment: Moment, why: str) -> None:
+    at = place(picture, language=language)
+    assert why_block(at, moment) == why
+    ask = decide(at, Settings(), moment=moment)
+    assert isinstance(ask, Ask)
+    assert ask.multiline is bool(why)
+    line = decide(at, Settings(blocks=tuple(set(Settings().blocks) - {why})), moment=moment)
+    assert isinstance(line, Ask)
+    assert not line.multiline
+
+
+def test_a_line_may_grow_unless_that_is_switched_off() -> None:
+    grows, stays = decide(place("x = █"), Settings()), decide(place("x = █"), Settings(blocks=()))
+    assert isinstance(grows, Ask)
+    assert isinstance(stays, Ask)
+    assert (grows.block_lines, stays.block_lines) == (24, 0)
+    assert grows.max_tokens > stays.max_tokens
+    one = decide(place("x = █"), Settings(max_lines=1))
+    assert isinstance(one, Ask)
+    assert not one.block_lines
+
+
+@pytest.mark.parametrize(
+    ("picture", "moment", "until_blank"),
+    [
+        pytest.param("x = 1█", Moment(accepted=True), True, id="after-a-line"),
+        pytest.param("# Sort them.\n█", Moment(), True, id="below-a-comment"),
+        pytest.param('def f():\n    """Sort."""\n    █', Moment(), False, id="below-a-docstring"),
+        pytest.param("def f(x):█", Moment(), False, id="a-body"),
+    ],
+)
+def test_where_a_block_ends_at_a_blank_line(picture: str, moment: Moment, until_blank: bool) -> None:
+    ask = decide(place(picture), Settings(), moment=moment)
+    assert isinstance(ask, Ask)
+    assert ask.until_blank is until_blank

@@ -123,7 +123,8 @@ def misfit(scene: Scene, before: str, after: str, item: Completion) -> str | Non
         if below.lstrip(CLOSERS) != after.lstrip(CLOSERS):
             continue
         for place in range(len(answer) + 1):
-            goes_on = answer.startswith(item.text, place)
+            # Where closers follow, what the answer has opened is closed for it, or they get their own line.
+            goes_on = answer.startswith(item.text.rstrip(CLOSERS + " \n"), place)
             if goes_on and current_line_before(asked + answer[:place]) == line:
                 return None
     return "nobody has said that here"

@@ -10,6 +10,7 @@ import pytest
 
 from qwen_ls.core.ahead import LEAST_KNOWN
 from qwen_ls.core.cache import UNWANTED_S
+from qwen_ls.core.trigger import BLOCK_TOKENS
 from qwen_ls.core.types import Chunk, Completion, Reason, SelectedCompletion, Skip
 from qwen_ls.flights import LINGER_S
 from qwen_ls.settings import Settings
@@ -173,8 +174,8 @@ async def test_a_correction_finds_what_was_said_before_the_slip(stage: Stage) ->
     slip = start(stage, "total = x█")
     await until(lambda: stage.backend.live)
     await cancelled(slip)
-    shown = await ask(stage, "total = █")
-    assert (shown.text, shown.source) == ("sum(xs)", "cache")
+    shown = await ask(stage, "total = s█")
+    assert (shown.text, shown.source) == ("um(xs)", "walk-back")
 
 
 async def test_a_fence_that_a_chat_model_begins_with_contradicts_nothing() -> None:
@@ -283,7 +284,7 @@ async def test_nothing_is_read_on_for_a_user_who_does_not_want_it() -> None:
     stage.backend.script = [["1\n", "b = 2\n", WAIT]]
     await ask(stage, "a = █")
     await until(lambda: stage.backend.closed_early)
-    assert stage.backend.requests[0].max_tokens == 64
+    assert stage.backend.requests[0].max_tokens == BLOCK_TOKENS
     await stage.service.aclose()
 
 
@@ -366,10 +367,10 @@ async def test_nothing_is_asked_ahead_without_good_odds(why: str) -> None:
 
 
 async def test_what_is_deleted_left_of_is_not_shown_again_for_a_while(stage: Stage) -> None:
-    stage.backend.script = ["name)", "print", "name)", "name)"]
+    stage.backend.script = ["name)", "name)", "name)"]
     await ask(stage, "x = open(█")
-    await ask(stage, "x = open█")
-    assert await ask(stage, "x = open(█") == Skip(Reason.TURNED_DOWN)
+    assert await ask(stage, "x = open█") == Skip(Reason.DELETED)
+    assert await ask(stage, "x = open(█") == Skip(Reason.DISMISSED)
     assert (await ask(stage, "x = open(█", INVOKED)).text == "name)"
     await stage.clock.advance(UNWANTED_S + 1)
     assert (await ask(stage, "x = open(█")).text == "name)"

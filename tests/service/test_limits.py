@@ -147,7 +147,7 @@ async def test_a_limit_of_nothing_allows_nothing(stages: Any, name: str) -> None
 
 async def test_a_call_on_its_way_does_not_end_the_day(stages: Any) -> None:
     """What is put aside for it is more than it will use: others wait for its end, not for midnight."""
-    stage = stages(limits={"tokens_per_day": 400})
+    stage = stages(limits={"tokens_per_day": 400}, look_ahead=False)
     stage.backend.script = [[WAIT, *COUNTED[0]]]
     first = start(stage, "a = █", INVOKED)
     await until(lambda: stage.backend.live)
@@ -261,7 +261,7 @@ async def test_what_is_booked(
 
 async def test_a_cancelled_call_is_booked_as_estimated(stages: Any, file: Path) -> None:
     stage = stages(limits={"tokens_per_day": 1000})
-    stage.backend.script = [["abc" * 32, WAIT]]
+    stage.backend.script = [[("a, bc = d[3], f(g)[0] + h(ij)  # klmno " * 3)[:96], WAIT]]
     task = start(stage, "x = █", INVOKED)
     await until(lambda: stage.backend.live)
     task.cancel()

@@ -79,7 +79,7 @@ async def test_what_only_settings_mend_is_waited_for_without_a_timer(stage: Stag
 
 async def test_a_machine_that_slept_is_ready_soon_after() -> None:
     """The clock on the wall goes on while it sleeps; the event loop's does not."""
-    stage = Stage(limits={"requests_per_minute": 1, "tokens_per_day": 300})
+    stage = Stage(limits={"requests_per_minute": 1, "tokens_per_day": 600})
     await ask(stage, "a = █")
     assert (await ask(stage, "b = █")).reason is Reason.LIMITED
     assert stage.clock.timers == 1

@@ -129,7 +129,7 @@ async def test_new_settings_build_a_new_backend_and_drop_old_answers(stage: Stag
     await settle()
     await ask(stage, "x = █")
     assert stage.backend.closed
-    assert [request.max_tokens for request in stage.backend.requests] == [64, 7]
+    assert [request.max_tokens for request in stage.backend.requests] == [256, 7]
 
 
 @pytest.mark.parametrize("outcome", ["fails", "succeeds"])

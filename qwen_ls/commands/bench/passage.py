@@ -9,7 +9,8 @@ from pathlib import Path
 from random import Random
 
 from qwen_ls.commands import CommandError, documents
-from qwen_ls.core.text import CLOSERS, OPENERS, PAIRS, QUOTES, indent_of, lines_of, with_eol
+from qwen_ls.core.syntax import PAIRS
+from qwen_ls.core.text import CLOSERS, OPENERS, QUOTES, indent_of, lines_of, with_eol
 
 BUILT_IN = "textwrap"
 """The module of the standard library that is typed where no file is named."""
@@ -80,7 +81,7 @@ def _pairs(line: str) -> dict[int, int]:
             open_in.setdefault(string, [])
         elif char in OPENERS:
             open_in[string].append(place)
-        elif char in CLOSERS and open_in[string] and line[open_in[string][-1]] == PAIRS[char]:
+        elif char in CLOSERS and open_in[string] and PAIRS[line[open_in[string][-1]]] == char:
             pairs[place] = open_in[string].pop()
         elif char in CLOSERS:
             open_in[string].clear()

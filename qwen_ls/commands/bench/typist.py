@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.openers import opens_block
 from qwen_ls.core.text import common_length, current_line_before, indent_of
-from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
     from qwen_ls.commands.bench.passage import Passage

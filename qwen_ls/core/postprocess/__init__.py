@@ -8,9 +8,22 @@ an answer's end: what is left of an answer while its beginning is being typed is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.postprocess import echo, fences, limit, special, suffix, whitespace
+from qwen_ls.core.postprocess import (
+    below,
+    echo,
+    enclosure,
+    fences,
+    indent,
+    limit,
+    repetition,
+    special,
+    suffix,
+    whitespace,
+    worth,
+)
 from qwen_ls.core.types import Skip
 
 if TYPE_CHECKING:
@@ -21,37 +34,56 @@ if TYPE_CHECKING:
 BEFORE_CACHE: tuple[Step, ...] = (
     special.cut_special_tokens,
     fences.unwrap,
+    fences.drop_chatter,
     echo.drop_repeated_prefix,
     limit.drop_broken_line,
     whitespace.drop_typed_indent,
     whitespace.drop_stray_blank,
     whitespace.drop_typed_blank,
+    indent.shift_to_cursor,
+    indent.use_document_indent,
+    echo.drop_rewritten_line,
+    repetition.stop_repetition,
 )
-CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:3]
+CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:4]
 """For what goes on with an answer, before it is put to its beginning: chat models greet again."""
 AFTER_CACHE: tuple[Step, ...] = (
-    limit.stop_at_dedent,
+    enclosure.close_once,
+    limit.stop_at_scope,
     limit.stop_at_max_lines,
-    suffix.drop_repeated_lines,
+    below.drop_repeated_lines,
     suffix.trim_overlap,
+    suffix.balance,
     whitespace.trim_end,
+    suffix.break_before_closer,
     whitespace.use_document_eol,
+    worth.drop_trifle,
+    worth.drop_dismissed,
 )
 
 
-def run(steps: Sequence[Step], text: str, hole: Hole, trace: list[str] | None = None) -> str | Skip:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one step made of an answer."""
+
+    step: str
+    before: str
+    after: str | Skip
+
+
+def run(steps: Sequence[Step], text: str, hole: Hole, trace: list[Change] | None = None) -> str | Skip:
     """Apply the steps in order; the first `Skip` ends it.
 
     Args:
         steps: `BEFORE_CACHE` or `AFTER_CACHE`.
         text: the answer so far.
         hole: what it must fit.
-        trace: receives the names of the steps that changed something.
+        trace: receives the steps that changed something, with the text before and after.
     """
     for step in steps:
         result = step(text, hole)
         if trace is not None and result != text:
-            trace.append(step.__name__)
+            trace.append(Change(step.__name__, text, result))
         if isinstance(result, Skip):
             return result
         text = result

@@ -5,14 +5,36 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.types import Strategy
+from qwen_ls.core.types import Reason, Skip, Strategy
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
 
+_CHATTER = re.compile(
+    r"\A\s*(?:Sure|Certainly|Of course|Here(?:'s| is| are)|Below is|Okay|OK,|I(?:'ll| will| have|'ve)|"
+    r"The (?:following|completed?|missing|code)|To complete|You can|This (?:code|function|is)|"
+    r"当然|好的|以下|这是|下面)[^\r\n]*(?:[:.!,。：！]|\b(?:code|function|snippet))[ \t]*(?:\r?\n|\Z)"
+    r"(?:[ \t]*\r?\n)*"
+)
+"""A line to greet with, as no code begins."""
 _MARKUP = {"markdown", "restructuredtext", "asciidoc", "quarto", "rmd"}
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*[\w+#.-]*[ \t]*$", re.MULTILINE)
 _THINKING = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
+
+
+def drop_chatter(text: str, hole: Hole) -> str | Skip:
+    """Drop the words that a chat model puts before the code; a line that has begun takes none of it."""
+    if hole.strategy is not Strategy.PARTIAL or hole.is_prose:
+        return text
+    rest = text
+    for _ in range(3):
+        match = _CHATTER.match(rest)
+        if not match:
+            break
+        rest = rest[match.end() :]
+    if rest == text or rest.strip():
+        return rest
+    return Skip(Reason.CHATTER)
 
 
 def unwrap(text: str, hole: Hole) -> str:
@@ -20,9 +42,8 @@ def unwrap(text: str, hole: Hole) -> str:
 
     In a document that itself has fences, only a fence that opens a chat model's answer counts.
     """
-    if hole.strategy is Strategy.PARTIAL:
-        text = _THINKING.sub("", text)
-    elif hole.context.document.language_id in _MARKUP:
+    text = _THINKING.sub("", text)
+    if hole.strategy is Strategy.FIM and hole.context.document.language_id in _MARKUP:
         return text
     opening = _FENCE.search(text)
     if not opening:

@@ -1,37 +1,59 @@
-"""Where an answer ends: its line, its block, its allowance. Pure."""
+"""How much of an answer is shown: its lines, its allowance; and when a stream holds enough. Pure."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import has_open_bracket, indent_of, lines_of, width_of
+from qwen_ls.core.openers import opens_block
+from qwen_ls.core.postprocess.echo import drop_repeated_prefix, may_become_echo
+from qwen_ls.core.postprocess.enclosure import closed_again_at
+from qwen_ls.core.postprocess.fences import drop_chatter, unwrap
+from qwen_ls.core.postprocess.indent import shift_to_cursor, use_document_indent
+from qwen_ls.core.postprocess.repetition import is_loop, loop_at
+from qwen_ls.core.postprocess.scope import paragraph, scope, stop_at_dedent
+from qwen_ls.core.postprocess.special import cut_special_tokens, has_ended
+from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
+from qwen_ls.core.syntax import scan
+from qwen_ls.core.text import lines_of
 from qwen_ls.core.tokens import cut
-from qwen_ls.core.trigger import opens_block
 
 if TYPE_CHECKING:
-    from qwen_ls.core.postprocess.hole import Hole
+    from qwen_ls.core.postprocess.hole import Hole, Step
 
-_CLOSER_LINE = re.compile(r"\s*(?:[)\]}].*|(?:end|fi|done|esac)[;,)]*|</[\w-]+>)\s*$", re.DOTALL)
-_CONTINUES_BLOCK = re.compile(
-    r"\s*(?:else|elif|except|finally|catch|rescue|ensure|when|case|default)\b"
-    r"|\s*[)\]}]\s*(?:else|catch|finally)\b"
+_UNWRAPPING: tuple[Step, ...] = (cut_special_tokens, unwrap, drop_chatter)
+_BEGINNING: tuple[Step, ...] = (
+    drop_repeated_prefix,
+    drop_typed_indent,
+    drop_stray_blank,
+    shift_to_cursor,
+    use_document_indent,
 )
-_OPENS_AGAIN = re.compile(r".*[:{(\[]\s*$", re.DOTALL)
-_BRACE_OR_ITEM = re.compile(r"\s*(?:\{\s*$|- )")
-"""What belongs to the line above although it stands no deeper: Allman's brace, the items of a YAML list."""
-_PREPROCESSOR = re.compile(r"#(?:if|ifdef|ifndef|elif|else|endif|pragma)\b")
-
-
 TELLING_CHARS = 4
 """A shorter line, `}` or `end`, may well come twice."""
 CUT = frozenset({"length", "deadline"})
 """The finish reasons of an answer that would go on: the token limit, and our own clock."""
 
 
-def closes(line: str) -> bool:
-    """Whether a line begins with what closes a block: `}`, `});`, `) -> int:`, `end`, `</div>`."""
-    return bool(_CLOSER_LINE.match(line))
+def is_block(text: str, hole: Hole) -> bool:
+    """Whether an answer may have several lines: as was asked, or since its first line opens a block."""
+    if hole.ask.multiline or not hole.ask.block_lines:
+        return hole.ask.multiline
+    language, line = hole.context.document.language_id, hole.context.line_prefix
+    lines = lines_of(text)
+    filled = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    if filled == len(lines):
+        return False
+    if not hole.context.line_suffix.strip():
+        return opens_block(lines[filled] if filled else line + lines[0], language)
+    # Closers to the right: only what the answer itself opens and closes again may take lines of its own.
+    opener = line if filled else line + lines[0].rstrip("\r\n")
+    return opener.rstrip()[-1:] in tuple("([{") and opens_block(opener, language)
+
+
+def max_lines(text: str, hole: Hole) -> int:
+    """How many lines an answer may have, blank ones at its beginning not counted."""
+    grown = is_block(text, hole) and not hole.ask.multiline
+    return hole.ask.block_lines if grown else hole.ask.max_lines
 
 
 def drop_broken_line(text: str, hole: Hole) -> str:
@@ -44,104 +66,57 @@ def drop_broken_line(text: str, hole: Hole) -> str:
 
 def stop_at_max_lines(text: str, hole: Hole) -> str:
     """Keep as many lines as were asked for; blank lines at the beginning do not count for a single one."""
-    if not hole.ask.multiline and not hole.context.line_prefix.strip() and not text.strip():
-        return text
     lines = lines_of(text)
-    blank = 0
-    while blank < len(lines) and not lines[blank].strip():
-        blank += 1
-    if not hole.ask.multiline:
-        # One line: the rest of the current one, or, where that is complete, the next.
-        return "".join(lines[: blank + hole.ask.max_lines]).rstrip("\r\n")
-    return "".join(lines[: hole.ask.max_lines + blank])
-
-
-def stop_at_dedent(text: str, hole: Hole) -> str:
-    """Keep the block that the cursor stands in, and its closer exactly where it is missing below."""
-    if not hole.ask.multiline or hole.is_prose:
+    blank = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    if blank == len(lines):
         return text
-    lines = lines_of(text)
-    kept = scope(hole.context.line_prefix, hole.context.suffix, lines)
-    return "".join(lines[:kept])
+    end = blank + max_lines(text, hole)
+    if hole.ask.until_blank:
+        end = min(end, paragraph(hole.context, lines))
+    kept = "".join(lines[:end])
+    # One line: the rest of the current one, or, where that is complete, the next.
+    return kept if is_block(text, hole) else kept.rstrip("\r\n")
 
 
-def scope(line_prefix: str, suffix: str, lines: list[str]) -> int:
-    """How many of the generated lines belong to the block at the cursor.
-
-    The block's indentation is that of the current line with the first generated one (Cody's rule,
-    `notes/algorithms.md` B6). A line further out ends it, unless it goes on with it (`else`), and a line that
-    closes it is kept where the code below does not have it. After a statement that was complete already, the
-    block is that of the next line.
-
-    Args:
-        line_prefix: the current line left of the cursor.
-        suffix: the text right of the cursor.
-        lines: the generated lines, the first one continuing `line_prefix`.
-    """
-    if not lines:
-        return 0
-    first = line_prefix + lines[0]
-    started = bool(line_prefix.strip())
-    index = 1
-    if not lines[0].strip():
-        following = next((i for i in range(1, len(lines)) if lines[i].strip()), len(lines))
-        if started and following < len(lines) and _is_next_statement(line_prefix, lines[following]):
-            started = False
-        if not started:
-            if following == len(lines):
-                return len(lines)
-            first, index = lines[following], following + 1
-    base = width_of(indent_of(first))
-    blanks = 0
-    for position in range(index, len(lines)):
-        line = lines[position]
-        if not line.strip():
-            blanks += 1
-            if blanks >= 2 and not started:
-                return position - 1
-            continue
-        width = width_of(indent_of(line))
-        belongs = started and width == base and _BRACE_OR_ITEM.match(line)
-        outside = width < base or (started and width == base and not belongs)
-        if outside and not _CONTINUES_BLOCK.match(line) and not _PREPROCESSOR.match(line):
-            if not closes(line) or not _closer_missing(line, suffix):
-                return position
-            if not _OPENS_AGAIN.match(line):
-                return position + 1
-        blanks = 0
-    return len(lines)
-
-
-def _is_next_statement(line_prefix: str, line: str) -> bool:
-    """Whether a generated line comes after the current one, and neither goes on with it nor stands in it."""
-    if opens_block(line_prefix) or closes(line) or _BRACE_OR_ITEM.match(line):
-        return False
-    return width_of(indent_of(line)) == width_of(indent_of(line_prefix))
-
-
-def _closer_missing(line: str, suffix: str) -> bool:
-    """Whether the code below the cursor lacks this closing line."""
-    below = next((after for after in lines_of(suffix) if after.strip()), "")
-    if below.strip()[:1] != line.strip()[:1]:
-        return True
-    return width_of(indent_of(below)) != width_of(indent_of(line))
+def stop_at_scope(text: str, hole: Hole) -> str:
+    """Keep the block that the cursor stands in, if a block may be shown."""
+    return stop_at_dedent(text, hole) if is_block(text, hole) else text
 
 
 def is_complete(text: str, hole: Hole) -> bool:
     """Whether a streamed answer holds all that will be shown, so that the stream can be cut.
 
-    Looks at whole lines only, since the last one may still grow.
+    Looks at whole lines only, since the last one may still grow; but a line that repeats itself has no end.
+    What an answer is wrapped in, or begins with, is taken off first, as it will be from the whole of it.
     """
-    lines = lines_of(text)
-    whole = lines if text.endswith("\n") else lines[:-1]
-    if not hole.ask.multiline:
-        return sum(bool(line.strip()) for line in whole) >= hole.ask.max_lines
-    filled = next((i for i, line in enumerate(whole) if line.strip()), len(whole))
-    if len(whole) >= filled + hole.ask.max_lines:
+    if has_ended(text):
         return True
-    if hole.is_prose:
+    for step in _UNWRAPPING:
+        text = result if isinstance(result := step(text, hole), str) else ""
+    if may_become_echo(text, hole):
         return False
-    return scope(hole.context.line_prefix, hole.context.suffix, whole) < len(whole)
+    for step in _BEGINNING:
+        text = result if isinstance(result := step(text, hole), str) else ""
+    lines = lines_of(text)
+    whole = lines if text.endswith(("\n", "\r")) else lines[:-1]
+    if is_looping(text) or loop_at("".join(whole)) is not None:
+        return True
+    filled = next((i for i, line in enumerate(whole) if line.strip()), len(whole))
+    said = "".join(whole)
+    if len(whole) >= filled + max_lines(said, hole) and filled < len(whole):
+        return True
+    if closed_again_at(said, hole) is not None:
+        return True
+    if not is_block(said, hole) or hole.is_prose:
+        return False
+    if hole.ask.until_blank and paragraph(hole.context, whole) < len(whole):
+        return True
+    return scope(hole.context, whole) < len(whole)
+
+
+def is_looping(text: str) -> bool:
+    """Whether the line that a stream is at repeats itself: then its end need not be waited for."""
+    return is_loop(text[max(text.rfind("\n"), text.rfind("\r")) + 1 :].rstrip())
 
 
 def is_enough(text: str, hole: Hole, *, read_on: int = 0) -> bool:
@@ -155,9 +130,9 @@ def is_enough(text: str, hole: Hole, *, read_on: int = 0) -> bool:
     """
     lines = lines_of(text)
     whole = lines if text.endswith("\n") else lines[:-1]
-    if repeats_below(whole, hole):
+    if repeats_below(whole, hole) or is_looping(text):
         return True
-    return is_complete("".join(whole[: max(0, len(whole) - read_on)]), hole)
+    return is_complete("".join(whole[: max(0, len(whole) - read_on)]) if read_on else text, hole)
 
 
 def repeats_below(lines: list[str], hole: Hole) -> bool:
@@ -178,4 +153,4 @@ def is_broken_off(text: str, hole: Hole) -> bool:
         return False
     if cut(text) != text or is_complete(text, hole) or stop_at_dedent(text, hole) != text:
         return False
-    return not text.endswith(("\n", "\r")) or has_open_bracket(text)
+    return not text.endswith(("\n", "\r")) or bool(scan(text, hole.syntax).stack)

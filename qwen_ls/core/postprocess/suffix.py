@@ -1,15 +1,28 @@
-"""Answers that run into what stands after the cursor. Pure."""
+"""Answers that run into the rest of the line: what is cut, what is covered, what is balanced. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from qwen_ls.core.text import CLOSERS, QUOTES, lines_of, open_quote, unmatched_closers, with_eol
+from qwen_ls.core.syntax import (
+    LINE_CHARS,
+    State,
+    knows_all,
+    line_before,
+    scan,
+    state_at,
+    state_at_line,
+    syntax_of,
+)
+from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, indent_of
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from qwen_ls.core.postprocess.hole import Hole
+    from qwen_ls.core.syntax import Syntax
     from qwen_ls.core.types import CompletionContext
 
 CLOSING = frozenset(CLOSERS + QUOTES + ";,: \t")
@@ -19,40 +32,6 @@ MIN_OVERLAP = 3
 """A shorter overlap with the rest of the line is chance, unless it is all of the rest."""
 
 
-def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
-    """Cut the answer's last lines where they are the next lines below the cursor."""
-    below = [
-        line.rstrip()
-        for line in lines_of(hole.context.suffix[len(hole.context.line_suffix) :])
-        if line.strip()
-    ]
-    if not below:
-        return text
-    lines = lines_of(with_eol(text, "\n"))
-    filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
-    first = 0
-    if filled and filled[0][0] == 0:
-        # The answer's first line goes on with the current one, and is compared with what stands there.
-        first = 1 if hole.context.line_prefix.strip() else 0
-        filled[0] = (0, hole.context.line_prefix + filled[0][1])
-    for start in range(first, len(filled)):
-        tail = [line for _, line in filled[start:]]
-        if tail == below[: len(tail)] or _runs_through(tail, below):
-            head = "".join(lines[: filled[start][0]])
-            return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
-    return text
-
-
-def _runs_through(tail: list[str], below: list[str]) -> bool:
-    """Whether the answer goes through two or more telling lines below and then on into inventions."""
-    same = 0
-    for made, there in zip(tail, below, strict=False):
-        if made != there:
-            break
-        same += 1
-    return same >= 2 and len("".join(tail[:same]).replace(" ", "")) >= 16
-
-
 def trim_overlap(text: str, hole: Hole) -> str | Skip:
     """Cut the answer's end where it is the beginning of the rest of the line.
 
@@ -60,11 +39,22 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
     """
     tail = hole.context.line_suffix.rstrip()
     if not set(tail) - CLOSING:
-        return text
+        # Closers are left to `covered`; what ends a statement is there already.
+        bare, made = tail.strip(), text.rstrip()
+        return (
+            _or_skip(made[: -len(bare)])
+            if bare and not set(bare) - set(";,:") and made.endswith(bare)
+            else text
+        )
     first = text.partition("\n")[0]  # a second line would push the rest of this one away from it
-    for size in range(min(len(first), len(tail)), 0, -1):
-        if first.endswith(tail[:size]) and (size == len(tail) or _is_overlap(tail, size)):
-            return _or_skip(first[:-size])
+    bare = tail.lstrip()
+    for rest in (tail, bare) if bare != tail else (tail,):
+        for size in range(min(len(first), len(rest)), 0, -1):
+            if first.endswith(rest[:size]) and (size == len(rest) or _is_overlap(rest, size)):
+                return _or_skip(first[:-size])
+    # The whole rest stands inside of the answer's line, and what comes behind it has no place.
+    if len(bare) >= MIN_OVERLAP and (at := first.find(bare)) > 0 and not bare[0].isalnum():
+        return _or_skip(first[:at])
     if tail[0] in ",;" and first.rstrip().endswith(tail[0]):
         return _or_skip(first.rstrip()[:-1])
     return first
@@ -84,47 +74,131 @@ def _or_skip(text: str) -> str | Skip:
     return text if text.strip() else Skip(Reason.ECHO)
 
 
+def balance(text: str, hole: Hole) -> str | Skip:
+    """Make the brackets and quotes of the answer agree with those around it.
+
+    A closer that nothing has opened ends the answer. What the answer has opened on a line that goes on with
+    closers is closed, for those closers belong to what was opened before. A block that was written between
+    the brackets of one line puts the closing one on a line of its own.
+    """
+    if hole.is_prose or not hole.syntax.brackets:
+        return text
+    text = _without_surplus(text, hole)
+    tail = current_line_after(hole.context.line_suffix)
+    if (
+        not text.strip()
+        or not tail.strip()
+        or set(tail) - CLOSING
+        or _n_covered(text, hole.context) is not None
+    ):
+        return text
+    state = scan(text, hole.syntax, State(inside=_line_state(hole.context).inside))
+    here = _line_state(hole.context)
+    own = state.stack if not here.inside else ()
+    closed = text.rstrip() + (state.inside if state.inside in QUOTES and not here.inside else "")
+    closed += "".join(closer[0] for closer in reversed(own))
+    if closed != text and _n_covered(closed, hole.context) is not None:
+        return closed
+    return text
+
+
+def break_before_closer(text: str, hole: Hole) -> str:
+    """Put the closers right of the cursor on a line of their own where the answer has begun new lines."""
+    tail, line = hole.context.line_suffix.strip(), hole.context.line_prefix
+    if hole.is_prose or "\n" not in text or tail[:1] not in tuple(CLOSERS) or covered(text, hole.context):
+        return text
+    if not line.rstrip().endswith(tuple("([{")) or text.partition("\n")[0].strip():
+        return text
+    return text.rstrip() + "\n" + indent_of(line)
+
+
+def _without_surplus(text: str, hole: Hole) -> str:
+    """The text before its first closing bracket that nothing has opened; all of it where that is unknown."""
+    context = hole.context
+    if not knows_all(context):
+        return text
+    before = state_at(context)
+    if before.unmatched:
+        return text  # the document itself does not agree: nothing can be said
+    state = scan(text, hole.syntax, State(inside=before.inside))
+    due = [closer[0] for closer in before.stack]
+    for closer, offset in state.unmatched:
+        if closer not in CLOSERS:
+            continue
+        if not due or due.pop() != closer:
+            return text[:offset]
+    return text
+
+
 def covered(text: str, context: CompletionContext) -> int:
     """How many characters right of the cursor the item's range must take in.
 
     An editor closes brackets and quotes as they are opened. Where the answer brings those closers itself, the
-    range covers the editor's, so that they are replaced and not doubled.
+    range covers the editor's, so that they are replaced and not doubled: as few as make the line's brackets
+    and quotes agree.
     """
-    tail = context.line_suffix
-    if not tail or tail[0] not in CLOSERS + QUOTES:
+    return _n_covered(text, context) or 0
+
+
+def _n_covered(text: str, context: CompletionContext) -> int | None:
+    """As `covered`; None where the line does not agree however many are covered."""
+    tail, line = context.line_suffix[:LINE_CHARS], line_before(context)
+    if tail.lstrip(" ")[:1] not in tuple(CLOSERS + QUOTES):
         return 0
-    inside, count = open_quote(context.line_prefix), 0
-    if inside and tail[0] in CLOSERS:
-        closers = _closers_in_string(text, inside, context.line_prefix)
-    else:
-        closers = [char for char, _ in unmatched_closers(text, inside=inside)]
-    for char in closers:
-        if count < len(tail) and tail[count] == char:
-            count += 1
-        elif char == inside:
-            inside = ""  # the string's end was not typed by the editor; the brackets around it were
-        else:
+    syntax, start = syntax_of(context.document.language_id), _line_start(context)
+    as_it_is = _open(scan(line + tail, syntax, start))
+    for count in _closer_ends(tail, syntax):
+        after = _open(scan(line + text + tail[count:], syntax, start))
+        if after == as_it_is or (count and after == _open(start)):
+            return _with_rest(text, tail, count or _n_closed_in_string(text, tail, context))
+    return None
+
+
+def _n_closed_in_string(text: str, tail: str, context: CompletionContext) -> int:
+    """As `covered`, inside a string: brackets mean nothing there, but an editor closes them all the same."""
+    if not (inside := _line_state(context).inside):
+        return 0
+    first = text.partition("\n")[0].partition(inside[-1:])[0]
+    unmatched = (closer for closer, _ in scan(first, syntax_of("plaintext"), State()).unmatched)
+    count = 0
+    for closer in unmatched:
+        if tail[count : count + 1] != closer or closer not in CLOSERS:
             break
+        count += 1
+    return count
+
+
+def _closer_ends(tail: str, syntax: Syntax) -> Iterator[int]:
+    """Where the closers that a line goes on with end, from none of them on; three quotes are one closer."""
+    yield 0
+    at = len(tail) - len(tail.lstrip(" "))
+    while True:
+        if at:
+            yield at
+        long = next((quote for quote in syntax.strings if len(quote) == 3 and tail.startswith(quote, at)), "")
+        if not long and tail[at : at + 1] not in tuple(CLOSERS + QUOTES):
+            return
+        at += len(long) or 1
+
+
+def _with_rest(text: str, tail: str, count: int) -> int:
+    """The count with what ends the statement behind the closers, where the answer has that too."""
     rest = tail[count:].rstrip()
-    if count and rest and not set(rest) - set(";,: ") and text.rstrip().endswith(rest):
+    if count and rest and not set(rest) - set(";,:> ") and text.rstrip().endswith(rest):
         return len(tail.rstrip())
     return count
 
 
-def _closers_in_string(text: str, inside: str, line_prefix: str) -> list[str]:
-    """The closers in a text whose openers stand before it, those in the string at the cursor included.
+def _open(state: State) -> tuple[object, ...]:
+    return state.stack, state.inside, tuple(closer for closer, _ in state.unmatched)
 
-    An editor closes brackets there, too: those of a field (`f"{x`, `${x`), and such as stand in the text.
 
-    Args:
-        text: what is inserted.
-        inside: the quote that the string began with.
-        line_prefix: the current line left of the cursor.
-    """
-    first = text.partition("\n")[0]
-    ends = (found.start() for found in _ESCAPE_OR_QUOTE.finditer(first) if found[0] == inside)
-    end = next(ends, len(first))
-    in_field = open_quote(line_prefix.rpartition("{")[2]) if "{" in line_prefix else ""
-    in_string = unmatched_closers(first[:end], inside="" if in_field == inside else in_field)
-    after = unmatched_closers(text[end:], inside=inside)
-    return [char for char, _ in in_string if char in CLOSERS] + [char for char, _ in after]
+def _line_start(context: CompletionContext) -> State:
+    """What the current line begins in: a string over several lines, a comment, code."""
+    return State(inside=state_at_line(context).inside)
+
+
+def _line_state(context: CompletionContext) -> State:
+    """What is open at the cursor by its line alone."""
+    syntax = syntax_of(context.document.language_id)
+    return scan(line_before(context), syntax, _line_start(context))

@@ -76,8 +76,18 @@ def drop_typed_blank(text: str, hole: Hole) -> str:
 
 
 def trim_end(text: str, hole: Hole) -> str | Skip:
-    """Cut blanks and line ends off the end; a blank answer is none."""
-    return text.rstrip() or Skip(Reason.EMPTY)
+    """Cut blanks and line ends off the end; a blank answer is none.
+
+    Before code to the right of the cursor, a blank keeps the answer's last word from it.
+    """
+    trimmed = text.rstrip()
+    if not trimmed:
+        return Skip(Reason.EMPTY)
+    return (
+        f"{trimmed} "
+        if hole.context.line_suffix[:1].isidentifier() and text.endswith((" ", "\t"))
+        else trimmed
+    )
 
 
 def use_document_eol(text: str, hole: Hole) -> str:

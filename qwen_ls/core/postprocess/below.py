@@ -1,0 +1,88 @@
+"""Answers that bring the lines below the cursor again. Pure."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from qwen_ls.core.distance import is_near
+from qwen_ls.core.text import each_line, lines_of, with_eol
+from qwen_ls.core.types import Reason, Skip
+
+if TYPE_CHECKING:
+    from qwen_ls.core.postprocess.hole import Hole
+
+MAX_LINES = 40
+"""How many lines below the cursor are compared."""
+NEAR = 0.05
+"""Lines that differ by a twentieth are the same line, written again..."""
+MIN_NEAR_CHARS = 32
+"""...if they are so long: short ones that differ by a character are two lines of a list."""
+MIN_RUN_CHARS = 16
+"""So many characters the lines have that an answer runs through before it goes on by itself."""
+
+_FIGURES = re.compile(r"\d+|(?P<quote>[\"'`])(?:\\.|(?!(?P=quote)).)*(?P=quote)")
+_MANNER = str.maketrans({"'": '"', "`": '"', " ": None, "\t": None})
+
+
+def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
+    """Cut the answer's last lines where they are the next lines below the cursor, or nearly so."""
+    rest = each_line(hole.context.suffix[len(hole.context.line_suffix) :])
+    below = [line.rstrip() for line in islice((line for line in rest if line.strip()), MAX_LINES)]
+    if not below:
+        return text
+    lines = lines_of(with_eol(text, "\n"))
+    filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
+    first = 0
+    if filled and filled[0][0] == 0:
+        # The answer's first line goes on with the current one, and is compared with what stands there.
+        first = 1 if hole.context.line_prefix.strip() else 0
+        filled[0] = (0, hole.context.line_prefix + filled[0][1])
+    for start in range(first, len(filled)):
+        tail = [line for _, line in filled[start:]]
+        if _is_same_run(tail, below) or _runs_through(tail, below):
+            head = "".join(lines[: filled[start][0]])
+            return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
+    return text
+
+
+def _is_same_run(tail: list[str], below: list[str]) -> bool:
+    """Whether the answer's last lines are the lines below; the very last one may have been cut."""
+    if len(tail) > len(below):
+        return False
+    *whole, last = zip(tail, below, strict=False)
+    made, there = last
+    begun = bool(whole) and len(made.strip()) >= 3 and there.startswith(made)
+    return all(same_line(one, other) for one, other in whole) and (begun or same_line(made, there))
+
+
+def _runs_through(tail: list[str], below: list[str]) -> bool:
+    """Whether the answer goes through two or more telling lines below and then on into inventions."""
+    same = 0
+    for made, there in zip(tail, below, strict=False):
+        if not same_line(made, there):
+            break
+        same += 1
+    return same >= 2 and len("".join(tail[:same]).replace(" ", "")) >= MIN_RUN_CHARS
+
+
+def same_line(made: str, there: str) -> bool:
+    """Whether a line was made again: to the letter, in another manner of quoting and spacing, or nearly.
+
+    Lines whose figures or strings differ are two lines of a list.
+    """
+    if made == there:
+        return True
+    one, other = made.strip(), there.strip()
+    if len(one) < 3 or _indent(made) != _indent(there):
+        return False
+    if one.translate(_MANNER).rstrip(";,") == other.translate(_MANNER).rstrip(";,"):
+        return len(one) >= 8
+    if min(len(one), len(other)) < MIN_NEAR_CHARS or not is_near(one, other, NEAR):
+        return False
+    return [m.group() for m in _FIGURES.finditer(one)] == [m.group() for m in _FIGURES.finditer(other)]
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
