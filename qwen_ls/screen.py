@@ -73,14 +73,18 @@ class Screen:
         )
         return Noticed(typed, moment)
 
+    def rest(self, context: CompletionContext, typed: str | None) -> Completion | Skip | None:
+        """What is left of what is shown, if that is being typed; `typed` is what `notice` has said."""
+        shown = self.cache.rest_shown(context.document.uri, typed)
+        if shown is None or typed is None:
+            return None
+        return self._fit(shown.rest_shown(typed), context, shown.id, "type-through")
+
     def known(
         self, context: CompletionContext, ask: Ask, report: Report, typed: str | None
     ) -> Completion | Skip | None:
-        """What can be answered at once, without a call; `typed` is what `notice` has said."""
+        """What else can be answered at once, without a call."""
         for hit in self.cache.find(context, multiline=ask.multiline, typed=typed):
-            if hit.source == "type-through":
-                rest = hit.candidate.rest_shown(hit.typed)
-                return self._fit(rest, context, hit.candidate.id, hit.source)
             answer = self.show(hit.candidate, hit.typed, context, ask, hit.source, report)
             # That the model had nothing to say here is an answer; elsewhere it is none.
             if isinstance(answer, Completion) or hit.source == "cache":

@@ -18,7 +18,7 @@ from qwen_ls.backend.base import BackendError
 from qwen_ls.books import Books
 from qwen_ls.caller import Caller, Wanted
 from qwen_ls.core.context import build_context
-from qwen_ls.core.trigger import Ask, decide
+from qwen_ls.core.trigger import Ask, decide, gate, how_much
 from qwen_ls.core.types import (
     Completion,
     CompletionContext,
@@ -145,12 +145,13 @@ class CompletionService:
         typed, moment = self._screen.notice(context)
         if is_automatic:
             self._caller.pace.key(self._clock())
-        ask = decide(context, self.settings, moment=moment, enabled=self._enabled)
-        if isinstance(ask, Skip):
-            return report.end(ask)
+        if skip := gate(context, self.settings, moment=moment, enabled=self._enabled):
+            return report.end(skip)
+        if is_automatic and (rest := self._screen.rest(context, typed)):
+            return report.end(self._at_once(document.uri, rest))
+        ask = how_much(context, self.settings, moment)
         if is_automatic and (known := self._screen.known(context, ask, report, typed)):
-            self._caller.pace.fed(self._clock())
-            return report.end(self._shown(document.uri, known))
+            return report.end(self._at_once(document.uri, known))
         try:
             changed_s = self._clock() - waited_s
             answer = await self._unknown(context, ask, report, changed_s)
@@ -162,6 +163,11 @@ class CompletionService:
             raise
         finally:
             self._show_status()
+
+    def _at_once(self, uri: str, answer: Completion | Skip) -> Completion | Skip:
+        """An answer for which nobody had to wait."""
+        self._caller.pace.fed(self._clock())
+        return self._shown(uri, answer)
 
     def _shown(self, uri: str, answer: Completion | Skip) -> Completion | Skip:
         """Count what is shown, and look ahead of it."""
@@ -182,9 +188,8 @@ class CompletionService:
                 if isinstance(backend, Skip):
                     return backend
                 # The settings, or the switch, may have changed since; another request may have made the call.
-                again = decide(context, self.settings, enabled=self._enabled)
-                if isinstance(again, Skip):
-                    return again
+                if skip := gate(context, self.settings, enabled=self._enabled):
+                    return skip
                 joined = self._join(context, report)
                 joined = joined or (self._start(backend, context, ask, report), "")
             flight, typed = joined

@@ -35,7 +35,7 @@ class Hit:
     typed: str
     """What has been typed at its place since."""
     source: str
-    """`type-through`, `streak`, `cache`, `walk-back` or `fuzzy`."""
+    """`streak`, `cache`, `walk-back` or `fuzzy`."""
 
 
 class CompletionCache:
@@ -50,13 +50,19 @@ class CompletionCache:
         self._timer = timer
         self._filed: dict[str, deque[tuple[float, Candidate]]] = {}
         self._shown: dict[str, Candidate] = {}
+        self._last_unwanted_s = float("-inf")
+
+    def rest_shown(self, uri: str, typed: str | None) -> Candidate | None:
+        """What is shown, if some of it is left to be typed: it must not be replaced while it agrees."""
+        shown = self._shown.get(uri)
+        is_left = shown and typed is not None and shown.rest_shown(typed)
+        return shown if shown and is_left and not self._is_away(shown) else None
 
     def find(self, context: CompletionContext, *, multiline: bool, typed: str | None) -> Iterator[Hit]:
         """The candidates that answer a request, the best first.
 
-        What is shown comes first: it must not be replaced while it agrees. Then the answer to this very
-        question, one from further left on the line that says what was typed since, and one whose question
-        differed by a slip above.
+        First what was said beyond what is shown. Then the answer to this very question, one from further left
+        that says what was typed since, and one whose question differed by a slip above.
 
         Args:
             context: where the cursor stands.
@@ -64,11 +70,8 @@ class CompletionCache:
             typed: what has been typed of what is shown, as `Candidate.typed` says.
         """
         shown = self._shown.get(context.document.uri)
-        if shown and typed is not None and not self._is_away(shown):
-            if shown.rest_shown(typed):
-                yield Hit(shown, typed, "type-through")
-            elif shown.rest(typed).strip():
-                yield Hit(shown, typed, "streak")
+        if shown and typed is not None and not self._is_away(shown) and shown.rest(typed).strip():
+            yield Hit(shown, typed, "streak")
         known = [one for one in self._of(context.document.uri) if one.whole or not multiline]
         known = [one for one in known if not self._is_away(one)]
         yield from (Hit(one, "", "cache") for one in known if one.anchor.is_exact(context))
@@ -105,10 +108,12 @@ class CompletionCache:
 
     def turn_down(self, candidate: Candidate) -> None:
         """The user does not want to see this one for a while."""
-        candidate.unwanted_until_s = self._timer() + UNWANTED_S
+        self._last_unwanted_s = candidate.unwanted_until_s = self._timer() + UNWANTED_S
 
     def turned_down(self, context: CompletionContext) -> tuple[str, ...]:
         """What the user has turned down at this place a moment ago."""
+        if self._timer() > self._last_unwanted_s:
+            return ()
         shown = self._shown.get(context.document.uri)
         known = [*self._of(context.document.uri), *([shown] if shown else [])]
         away = [(one, one.typed(context)) for one in known if self._is_away(one)]

@@ -65,7 +65,18 @@ def decide(
     moment: Moment = NOTHING_HAPPENED,
     enabled: bool = True,
 ) -> Ask | Skip:
-    """The gate. An explicit request passes it, but never the deny list.
+    """How much to ask for, unless the gate is closed."""
+    return gate(context, settings, moment=moment, enabled=enabled) or how_much(context, settings, moment)
+
+
+def gate(
+    context: CompletionContext,
+    settings: Settings,
+    *,
+    moment: Moment = NOTHING_HAPPENED,
+    enabled: bool = True,
+) -> Skip | None:
+    """Why there is to be no suggestion, if so. An explicit request passes all but the deny list.
 
     Args:
         context: where the cursor stands.
@@ -77,14 +88,12 @@ def decide(
         return Skip(Reason.DENIED)
     if not context.document.text.strip():
         return Skip(Reason.EMPTY_DOCUMENT)
-    if context.trigger is TriggerKind.AUTOMATIC and (
-        skip := _switched_off(context, settings, enabled=enabled) or _quiet(context, settings, moment)
-    ):
-        return skip
-    return _how_much(context, settings, moment)
+    if context.trigger is TriggerKind.INVOKED:
+        return None
+    return _switched_off(context, settings, enabled=enabled) or _quiet(context, settings, moment)
 
 
-def _how_much(context: CompletionContext, settings: Settings, moment: Moment) -> Ask:
+def how_much(context: CompletionContext, settings: Settings, moment: Moment = NOTHING_HAPPENED) -> Ask:
     """A line, a line that may grow into a block, or a block."""
     why = why_block(context, moment)
     alone = not context.line_suffix.strip()

@@ -62,7 +62,9 @@ def test_what_is_shown_comes_first_and_what_it_says_beyond_that_next() -> None:
     shown = said("x = █", "sum(xs)\ny = 2\n", shown="sum(xs)")
     cache.show(URI, shown)
     cache.file(URI, said("x = s█", "ort(xs)"))
-    assert [source for source, _ in found(cache, "x = s█")] == ["type-through", "cache"]
+    assert cache.rest_shown(URI, "s") is shown
+    assert cache.rest_shown(URI, "sum(xs)") is None
+    assert [source for source, _ in found(cache, "x = s█")] == ["streak", "cache"]
     assert found(cache, "x = sum(xs)█") == [("streak", "\ny = 2\n")]
     assert found(cache, "x = sum(xs)\ny█") == [("streak", " = 2\n")]
 
@@ -95,6 +97,7 @@ def test_what_was_turned_down_stays_away_for_a_while() -> None:
     cache.show(URI, shown)
     cache.turn_down(shown)
     assert not found(cache, "f(█")
+    assert cache.rest_shown(URI, "") is None
     assert cache.turned_down(context("f(█")) == ("a)",)
     assert not cache.turned_down(context("g(█"))
     clock.now_s = UNWANTED_S + 1
