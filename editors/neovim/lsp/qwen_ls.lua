@@ -1,7 +1,7 @@
 --- https://pypi.org/project/qwen-ls
 ---
---- Inline completions of Qwen models. Neovim 0.12 shows them with |lsp-inline_completion|; the plugin that this
---- file comes with adds what is missing there, and does the showing on 0.11.
+--- Inline completions of Qwen models. Neovim 0.12 shows them with |lsp-inline_completion|; the plugin that
+--- this file comes with adds what is missing there, and does the showing on 0.11.
 ---
 --- Settings, as in `qwen-ls config --schema`:
 ---

@@ -4,9 +4,24 @@ local notice = require('qwen_ls.notice')
 
 local M = {}
 
+--- Show lines in a window that closes when the cursor moves.
+---
 ---@param lines string[]
-local function echo(lines)
-  vim.api.nvim_echo({ { table.concat(lines, '\n') } }, true, {})
+---@param syntax string
+local function preview(lines, syntax)
+  vim.lsp.util.open_floating_preview(lines, syntax, { border = 'rounded', title = ' qwen-ls ', wrap = true })
+end
+
+--- Show a line below, if it fits there.
+---
+---@param line string
+local function echo(line)
+  line = 'qwen-ls: ' .. line
+  if vim.fn.strdisplaywidth(line) <= vim.v.echospace then
+    vim.api.nvim_echo({ { line } }, true, {})
+  else
+    preview({ line }, 'text')
+  end
 end
 
 --- Run one of the server's commands and give its result to `show`.
@@ -16,7 +31,7 @@ end
 local function ask_server(name, show)
   local client = vim.lsp.get_clients({ bufnr = 0, name = 'qwen_ls' })[1]
   if not client then
-    echo({ 'qwen-ls: there is no server at this buffer; see :checkhealth qwen_ls' })
+    echo('no server at this buffer; see :checkhealth qwen_ls')
     return
   end
   client:exec_cmd({ title = name, command = name }, { bufnr = 0 }, function(_, result)
@@ -29,22 +44,23 @@ end
 ---@type table<string, fun()>
 local COMMANDS = {
   toggle = function()
-    echo({ 'qwen-ls: ' .. (require('qwen_ls').toggle() and 'on' or 'off') })
+    echo(require('qwen_ls').toggle() and 'on' or 'off')
   end,
   status = function()
     ask_server('qwen-ls.status', function(status)
-      echo({ ('qwen-ls: %s %s'):format(status.kind, status.text) })
+      echo(vim.trim(status.kind .. ' ' .. status.text))
     end)
   end,
   explain = function()
     ask_server('qwen-ls.explain', function(report)
-      echo(vim.split(vim.inspect(report), '\n'))
+      preview(vim.split(vim.inspect(report), '\n'), 'lua')
     end)
   end,
   messages = function()
-    echo(vim.tbl_map(function(message)
+    local texts = vim.tbl_map(function(message)
       return message.text
-    end, notice.history))
+    end, notice.history)
+    preview(texts[1] and texts or { 'no messages' }, 'text')
   end,
   clear = function()
     ask_server('qwen-ls.clearCache')
@@ -64,7 +80,7 @@ function M.run(words)
   if command then
     command()
   else
-    echo({ 'qwen-ls: there is ' .. table.concat(M.complete(''), ', ') })
+    echo('there is ' .. table.concat(M.complete(''), ', '))
   end
 end
 

@@ -97,9 +97,17 @@ function M.select(bufnr, count)
   end
 end
 
+--- Neovim 0.11 does not have the groups that 0.12 draws with.
+local function set_highlights()
+  api.nvim_set_hl(0, 'ComplHint', { default = true, link = 'NonText' })
+  api.nvim_set_hl(0, 'ComplHintMore', { default = true, link = 'MoreMsg' })
+end
+
 --- Keep the ghost text true to what the user does.
 function M.setup()
   local group = api.nvim_create_augroup('qwen_ls.ghost', {})
+  set_highlights()
+  api.nvim_create_autocmd('ColorScheme', { group = group, callback = set_highlights })
   api.nvim_create_autocmd({ 'CursorMovedI', 'TextChangedI', 'TextChangedP' }, {
     group = group,
     callback = function(args)

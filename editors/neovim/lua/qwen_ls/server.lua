@@ -24,8 +24,10 @@ local function died()
   deaths[#deaths + 1] = now
   if #deaths > MAX_STARTS then
     notice.show(
-      ('The server has ended %d times within %d minutes and is not started again. '):format(#deaths, WITHIN_S / 60)
-        .. '`:QwenLs log` has its last words, `:QwenLs restart` tries once more.',
+      ('The server has ended %d times within %d minutes and is not started again. '):format(
+        #deaths,
+        WITHIN_S / 60
+      ) .. '`:QwenLs log` has its last words, `:QwenLs restart` tries once more.',
       vim.log.levels.ERROR
     )
     return
