@@ -87,6 +87,7 @@ class CompletionService:
         numbers = itertools.count(1)
         self._new_id = new_id or (lambda: f"c{next(numbers)}")
         self._enabled = True
+        self._accepted_id = ""
         self._endpoint = Endpoint(
             settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
         )
@@ -243,8 +244,9 @@ class CompletionService:
     # --- what the user and the editor do --------------------------------------------------------------------
 
     def accepted(self, completion_id: str) -> None:
-        """The user accepted a completion."""
-        if completion_id:
+        """The user accepted a completion, or a part of it: it counts once."""
+        if completion_id and completion_id != self._accepted_id:
+            self._accepted_id = completion_id
             self._count("accepted")
 
     def _count(self, what: str) -> None:

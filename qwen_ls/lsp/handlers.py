@@ -185,7 +185,10 @@ def did_show(server: QwenLanguageServer, params: Any) -> None:
 
 
 def did_partially_accept(server: QwenLanguageServer, params: Any) -> None:
-    """Copilot's clients say that a part of a suggestion was taken; the change itself tells us more."""
+    """Copilot's clients say that a part of a suggestion was taken, and which one by the item's command."""
+    command = field(params, "item", dict).get("command")
+    arguments = command.get("arguments") if isinstance(command, dict) else None
+    _accepted(server, arguments if isinstance(arguments, list) else [])
 
 
 # Commands

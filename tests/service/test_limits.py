@@ -217,6 +217,16 @@ async def test_requests_shown_and_accepted_are_counted(stages: Any, file: Path) 
     assert (found.requests, found.calls, found.shown, found.accepted) == (2, 1, 1, 1)
 
 
+async def test_a_completion_accepted_in_parts_counts_once(stages: Any, file: Path) -> None:
+    stage = stages()
+    stage.backend.script = ["sum(xs)"]
+    shown = await ask(stage, "total = █")
+    for _ in range(3):
+        stage.service.accepted(shown.id)
+    await stage.service.aclose()
+    assert booked(file).accepted == 1
+
+
 def damage(file: Path) -> None:
     file.write_bytes(b"not a database " * 100)
 
