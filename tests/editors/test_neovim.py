@@ -247,6 +247,27 @@ def test_each_acceptance_is_a_change_of_its_own_for_undo(prepare: Callable[..., 
         assert neovim.ask("getline(2)") == line
 
 
+TABS = Scenario(
+    "tabs",
+    "func add(a, b int) int {\n█\n}\n",
+    "func add(a, b int) int {\n\tif a == 0 {\n\t\treturn b\n\t}\n\treturn a + b",
+    (),
+    "",
+    file_name="add.go",
+)
+
+
+def test_tabs_are_as_wide_as_in_the_text(prepare: Callable[..., Neovim]) -> None:
+    neovim = opened(prepare(TABS), TABS)
+    block = ["        if a == 0 {", "                return b", "        }", "        return a + b", "}"]
+    neovim.wait(lambda: neovim.text_on_screen()[1:6] == block)
+    assert neovim.ask("getline(2)") == ""
+    neovim.accept()
+    neovim.wait(
+        lambda: neovim.ask("getline(2, 5)") == ["\tif a == 0 {", "\t\treturn b", "\t}", "\treturn a + b"]
+    )
+
+
 def test_backspace_and_accept_at_once_is_a_tab(prepare: Callable[..., Neovim]) -> None:
     neovim = suggesting(prepare())
     neovim.screen.send("\x7f\t")

@@ -63,10 +63,12 @@ function M.select(opts)
   ghost.select(api.nvim_get_current_buf(), opts.count)
 end
 
---- The plugin looks at its own ghost text first, and on 0.11 there is no other.
+--- The plugin looks at its own ghost text first, and on 0.11 there is no other. As on 0.12, whatever is on its
+--- way is not wanted any more.
 ---
 ---@return boolean
 function M.get()
+  stop()
   return false
 end
 

@@ -97,16 +97,18 @@ function M.setup()
   })
 
   local group = vim.api.nvim_create_augroup('qwen_ls.server', {})
-  vim.api.nvim_create_autocmd('LspRequest', {
-    group = group,
-    desc = 'What Neovim shows replaces what the plugin has shown',
-    callback = function(args)
-      local asked = args.data.request
-      if asked.method == request.METHOD and asked.type == 'complete' then
-        ghost.hide(args.buf)
-      end
-    end,
-  })
+  if vim.lsp.inline_completion then
+    vim.api.nvim_create_autocmd('LspRequest', {
+      group = group,
+      desc = 'What Neovim shows replaces what the plugin has shown',
+      callback = function(args)
+        local asked = args.data.request
+        if asked.method == request.METHOD and asked.type == 'complete' then
+          ghost.hide(args.buf)
+        end
+      end,
+    })
+  end
   vim.api.nvim_create_autocmd('LspAttach', {
     group = group,
     desc = 'A server that comes while text is being typed is asked at once',
