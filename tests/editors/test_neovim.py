@@ -43,7 +43,7 @@ INIT = """
 vim.o.swapfile = false
 vim.o.termguicolors = true
 vim.o.statusline = ' %t  %{%v:lua.require("qwen_ls").statusline()%}'
-vim.o.laststatus = 2
+vim.opt.fillchars = { eob = ' ' }
 vim.g.loaded_python3_provider = 0 -- looking for it starts Pythons
 vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#7f8797', italic = true })
 """
@@ -266,6 +266,35 @@ def test_tabs_are_as_wide_as_in_the_text(prepare: Callable[..., Neovim]) -> None
     neovim.wait(
         lambda: neovim.ask("getline(2, 5)") == ["\tif a == 0 {", "\t\treturn b", "\t}", "\treturn a + b"]
     )
+
+
+BEFORE = """\
+from collections import Counter
+from pathlib import Path
+
+
+def most_common_words(path: Path, n: int) -> list[str]:
+   █
+
+
+print(*most_common_words(Path("README.md"), 10), sep="\\n")
+"""
+BODY = """\
+    words = path.read_text("utf-8").lower().split()
+    counts = Counter(word.strip(".,;:!?()") for word in words)
+    return [word for word, _ in counts.most_common(n) if word]"""
+LONG = Scenario("long", BEFORE, BEFORE.partition("   █")[0] + BODY, (), "", file_name="words.py")
+
+
+def test_a_suggestion_of_some_lines_is_shown_whole_with_the_text_below_it(
+    prepare: Callable[..., Neovim],
+) -> None:
+    neovim = opened(prepare(LONG), LONG)
+    neovim.type(" ")
+    neovim.see(BODY.lstrip())
+    neovim.stage.screen(neovim)
+    before, _, after = BEFORE.partition("   █")
+    assert "\n".join(neovim.text_on_screen()).startswith(before + BODY + after.rstrip("\n"))
 
 
 def test_backspace_and_accept_at_once_is_a_tab(prepare: Callable[..., Neovim]) -> None:
