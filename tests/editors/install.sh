@@ -22,12 +22,15 @@ say() { printf 'editors: %s\n' "$*" >&2; }
 # unreachable REGISTRY: ends the installation of this editor; nothing is wrong with it or with us.
 unreachable() { say "!!! $1 CANNOT BE REACHED"; exit "$UNREACHABLE"; }
 
-# fetch REGISTRY COMMAND...: runs it, three times if need be; what it says goes to stderr.
+# fetch REGISTRY COMMAND...: runs it, three times if need be; what it says goes to stderr. What has come and is
+# not what was expected is an error, not an absence.
 fetch() {
-    local registry=$1 try
+    local registry=$1 try said
     shift
     for try in 1 2 3; do
-        "$@" >&2 && return
+        said=$("$@" 2>&1) && return
+        printf '%s\n' "$said" >&2
+        grep -qiE 'do not match the hashes|hash sum mismatch|EINTEGRITY|not signed|invalid signature' <<<"$said" && exit 1
         say "try $try of 3 failed: $1 ${2-}"
         sleep "$try"
     done
