@@ -7,11 +7,15 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+
+if sys.platform == "win32":
+    pytest.skip("needs a pty", allow_module_level=True)
 
 from tests.cli.terminal import LIMIT_S
 from tests.editors.playing import QUIET_S, play, playable
@@ -257,6 +261,18 @@ TABS = Scenario(
 )
 
 
+CALL = Scenario("call", "values = [1, 2]\n█\n", "values = [1, 2]\nprint(values[0], sep='')", (), "")
+
+
+def test_a_bracket_that_a_mapping_closes_is_not_doubled(prepare: Callable[..., Neovim]) -> None:
+    neovim = opened(prepare(CALL, init="vim.keymap.set('i', '(', '()<Left>')"), CALL)
+    neovim.type("print(v")
+    neovim.see("alues[0], sep=''")
+    assert "print(values[0], sep='')" in neovim.text_on_screen()
+    neovim.accept()
+    neovim.wait(lambda: neovim.ask("getline(2)") == "print(values[0], sep='')")
+
+
 def test_tabs_are_as_wide_as_in_the_text(prepare: Callable[..., Neovim]) -> None:
     neovim = opened(prepare(TABS), TABS)
     block = ["        if a == 0 {", "                return b", "        }", "        return a + b", "}"]
@@ -408,6 +424,11 @@ def test_a_program_that_is_not_there_is_told_with_the_remedy(prepare: Callable[.
     neovim.go(1, 4)
     neovim.type("re")
     assert len(neovim.messages()) == 1
+    neovim.normal()
+    neovim.ask("execute('checkhealth qwen_ls')")
+    report = "\n".join(neovim.ask("getline(1, '$')"))
+    assert "ERROR there is no no-such-program on the PATH" in report
+    assert "pipx install qwen-ls" in report
 
 
 def test_the_plugin_that_shows_messages_in_your_way_gets_them(prepare: Callable[..., Neovim]) -> None:

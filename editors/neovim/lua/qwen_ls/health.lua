@@ -4,6 +4,9 @@ local M = {}
 
 local health = vim.health
 
+--- How long the server may take to say how it is.
+local ANSWER_MS = 5000
+
 local function check_neovim()
   health.start('Neovim')
   local version = tostring(vim.version())
@@ -18,14 +21,15 @@ end
 
 local function check_program()
   health.start('Server')
-  if vim.fn.executable('qwen-ls') == 0 then
-    health.error('there is no qwen-ls on the PATH', {
+  local program = require('qwen_ls.server').program
+  if program and vim.fn.executable(program) == 0 then
+    health.error(('there is no %s on the PATH'):format(program), {
       'pipx install qwen-ls',
       "or name another: vim.lsp.config('qwen_ls', { cmd = { '/path/to/qwen-ls', '--stdio' } })",
     })
     return
   end
-  health.ok(vim.fn.exepath('qwen-ls'))
+  health.ok(program and vim.fn.exepath(program) or 'started by a function of yours')
   health.info('key, host and model are checked by: qwen-ls doctor')
   local clients = vim.lsp.get_clients({ name = 'qwen_ls' })
   if #clients == 0 then
@@ -34,10 +38,12 @@ local function check_program()
   for _, client in ipairs(clients) do
     local version = client.server_info and client.server_info.version or 'of an unknown version'
     health.ok(('runs: %s, in %s'):format(version, client.root_dir or 'no project'))
-    local answer = client:request_sync('workspace/executeCommand', { command = 'qwen-ls.status' }, 2000)
+    local answer, problem =
+      client:request_sync('workspace/executeCommand', { command = 'qwen-ls.status' }, ANSWER_MS)
     local status = answer and answer.result
-    if not status then
-      health.error('it does not answer', ':QwenLs restart')
+    if not answer or not status then
+      problem = problem or answer and answer.err and answer.err.message or 'nothing came'
+      health.error('it does not answer: ' .. problem, ':QwenLs restart')
     elseif status.kind == 'ready' or status.kind == 'thinking' then
       health.ok('status: ' .. status.kind)
     else

@@ -6,6 +6,11 @@ local request = require('qwen_ls.request')
 
 local M = {}
 
+--- The program that is run, unless you have set a function.
+---
+---@type string?
+M.program = nil
+
 --- As VS Code has it: a server that dies more often than this is left alone.
 local MAX_STARTS, WITHIN_S = 4, 180
 local RESTART_MS = 300
@@ -77,6 +82,7 @@ function M.setup()
   local config = vim.lsp.config.qwen_ls
   local cmd = config.cmd
   if type(cmd) == 'table' then
+    M.program = cmd[1]
     if vim.fn.executable(cmd[1]) == 0 then
       vim.schedule(function()
         notice.show(
