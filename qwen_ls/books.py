@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import CompletionRequest, Prompt
-    from qwen_ls.ledger import Account, Entry, Ledger
+    from qwen_ls.ledger import Account, Entry, Ledger, Row
     from qwen_ls.settings import Settings
+    from qwen_ls.usage import Sums
 
     Price = Callable[[Target, Usage], tuple[float, str] | None]
     """What a call costs and in which currency; None where the price is not known."""
@@ -196,6 +197,19 @@ class Books:
             return Entry(at_s, account, Amounts(**{what: 1}))
 
         self._note(entry)
+
+    async def today(self) -> Sums:
+        """What all servers of this user have booked since midnight."""
+        from qwen_ls.ledger import day_of
+        from qwen_ls.usage import Sums
+
+        day, _ = day_of(self._wall())
+
+        def read(ledger: Ledger) -> list[Row]:
+            self._book_pending(ledger)
+            return [row for row in ledger.rows(day) if row.day == day]
+
+        return Sums.of(await self._in_thread(lambda: self._with_ledger(read)))
 
     # --- settings and life ----------------------------------------------------------------------------------
 

@@ -273,6 +273,12 @@ class CompletionService:
         """Why the last request showed what it showed. Plain values, no document text."""
         return self._report.as_dict() | {"counts": dict(self._counts), "status": self.status().kind}
 
+    async def usage(self) -> dict[str, Any]:
+        """Whom calls go to, and what this user has used today, on this machine, as plain values."""
+        target = self._endpoint.target
+        asked = {"provider": target.provider.name, "model": target.model} if target else {}
+        return {"provider": "", "model": ""} | asked | {"today": (await self._books.today()).as_dict()}
+
     def status(self) -> Status:
         """What the service is doing."""
         if not self._enabled or not self.settings.enabled:

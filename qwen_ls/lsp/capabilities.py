@@ -9,7 +9,14 @@ from qwen_ls import __version__
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMANDS = ("qwen-ls.accepted", "qwen-ls.explain", "qwen-ls.status", "qwen-ls.toggle", "qwen-ls.clearCache")
+COMMANDS = (
+    "qwen-ls.accepted",
+    "qwen-ls.explain",
+    "qwen-ls.status",
+    "qwen-ls.usage",
+    "qwen-ls.toggle",
+    "qwen-ls.clearCache",
+)
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 INCREMENTAL = 2
 """LSP `TextDocumentSyncKind.Incremental`."""

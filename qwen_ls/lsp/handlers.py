@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -201,7 +202,21 @@ def execute_command(server: QwenLanguageServer, request_id: int | str, params: A
         raise InvalidParamsError("there is no such command")
     arguments = params.get("arguments")
     result = command(server, arguments if isinstance(arguments, list) else [])
-    server.protocol.answer(request_id, result)
+    if isinstance(result, Coroutine):
+        server.spawn(_answer_with(server, request_id, result))
+    else:
+        server.protocol.answer(request_id, result)
+
+
+async def _answer_with(
+    server: QwenLanguageServer, request_id: int | str, work: Coroutine[Any, Any, Any]
+) -> None:
+    """Answer with what the work comes to; null where it fails, or the session ends before."""
+    result = None
+    try:
+        result = await work
+    finally:
+        server.protocol.answer(request_id, result)
 
 
 def _accepted(server: QwenLanguageServer, arguments: list[Any]) -> None:
@@ -218,6 +233,10 @@ def _status(server: QwenLanguageServer, arguments: list[Any]) -> Any:
     return {"kind": status.kind, "text": status.text}
 
 
+def _usage(server: QwenLanguageServer, arguments: list[Any]) -> Coroutine[Any, Any, dict[str, Any]]:
+    return server.service.usage()
+
+
 def _toggle(server: QwenLanguageServer, arguments: list[Any]) -> Any:
     is_on = server.service.toggle()
     server.herald.status(server.service.status())
@@ -232,6 +251,7 @@ COMMANDS: dict[str, Callable[[QwenLanguageServer, list[Any]], Any]] = {
     convert.ACCEPTED_COMMAND: _accepted,
     "qwen-ls.explain": _explain,
     "qwen-ls.status": _status,
+    "qwen-ls.usage": _usage,
     "qwen-ls.toggle": _toggle,
     "qwen-ls.clearCache": _clear_cache,
 }
