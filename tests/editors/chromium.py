@@ -168,8 +168,9 @@ class Page:
         return self._number
 
     def _key(self, name: str, *, text: str, modifiers: int = 0) -> None:
-        code = KEYS.get(name) or (ord(name.upper()) if name.isalnum() else 0)
-        event = {"key": name, "windowsVirtualKeyCode": code, "modifiers": modifiers}
+        number = KEYS.get(name) or (ord(name.upper()) if name.isalnum() else 0)
+        place = f"Key{name.upper()}" if len(name) == 1 and name.isalpha() else name if name in KEYS else ""
+        event = {"key": name, "code": place, "windowsVirtualKeyCode": number, "modifiers": modifiers}
         down = "keyDown" if text else "rawKeyDown"
         self.call("Input.dispatchKeyEvent", type=down, text=text, **event)
         self.call("Input.dispatchKeyEvent", type="keyUp", **event)

@@ -30,7 +30,7 @@ def _install(editor: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout.strip(), done.stderr
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def installed() -> Callable[[str], Path]:
     """The folder in which `install.sh` has put an editor, by its name there, as in `neovim-0.12.4`."""
 

@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "workbench.enableExperiments": False,
     "chat.disableAIFeatures": True,
+    "files.autoSave": "off",
     "telemetry.telemetryLevel": "off",
     "update.mode": "none",
     "extensions.autoUpdate": False,
@@ -50,7 +51,8 @@ KEYBINDINGS = [
 WATCH_MESSAGES = """
     window.shown = [];
     new MutationObserver(() => {
-        for (const element of document.querySelectorAll('.notification-toast .notification-list-item-message')) {
+        const found = document.querySelectorAll('.notification-toast .notification-list-item-message');
+        for (const element of found) {
             if (!element.isNoted && element.textContent) {
                 element.isNoted = true;
                 window.shown.push(element.textContent);
@@ -70,6 +72,18 @@ ROWS = """
     [...document.querySelectorAll('.editor-instance .view-lines > .view-line')]
         .sort((one, other) => parseFloat(one.style.top) - parseFloat(other.style.top))
         .map((row) => row.textContent.replaceAll('\\u00a0', ' ').replaceAll('\\u200b', ''))
+"""
+BUTTONS = """
+    [...document.querySelectorAll('.notification-list-item-buttons-container .monaco-button')]
+        .map((button) => button.textContent)
+        .filter(Boolean)
+"""
+CHOICE = """
+    (() => {
+        const list = document.querySelector('.quick-input-widget');
+        const row = list?.checkVisibility() && list.querySelector('.monaco-list-row.focused');
+        return row ? row.textContent : '';
+    })()
 """
 BAR = "document.querySelector('[id=\"qwen-ls.qwen-ls.qwen-ls\"]')"
 
@@ -115,17 +129,20 @@ class Workbench:
         """A new window."""
         return self._browser.page()
 
-    def set(self, user: Mapping[str, Any], machine: Mapping[str, Any] | None = None) -> None:
-        """Write the user's settings, and those of the machine, which a browser's user settings cannot have."""
-        (self.folder / "data" / "User" / "settings.json").write_text(json.dumps({**SETTINGS, **user}))
-        if machine is not None:
-            (self.folder / "data" / "Machine" / "settings.json").write_text(json.dumps(machine))
+    def set(self, user: Mapping[str, Any], machine: Mapping[str, Any]) -> None:
+        """Write the user's settings, and those of the machine, which are not the browser's."""
+        for name, settings in (("User", {**SETTINGS, **user}), ("Machine", machine)):
+            (self.folder / "data" / name / "settings.json").write_text(json.dumps(settings))
 
     def url(self, project: Path, file: Path, line: int, column: int) -> str:
         """The address of a window on a folder, with a file open and the cursor there (from 1)."""
         place = f"vscode-remote://127.0.0.1:{self.port}{file}:{line}:{column}"
         payload = json.dumps([["gotoLineMode", "true"], ["openFile", place]])
         return f"http://127.0.0.1:{self.port}/?folder={quote(str(project))}&payload={quote(payload)}"
+
+    def written(self) -> list[Path]:
+        """The files that VS Code has written, the browser's profile left out."""
+        return [file for file in (self.folder / "data").rglob("*") if file.is_file()]
 
     def _environ(self) -> dict[str, str]:
         """No gallery, and nothing of the tester's own settings; all that it writes lies in the folder."""
@@ -164,8 +181,9 @@ class VSCode:
     changed: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, workbench: Workbench, stage: Stage) -> None:
-        self._workbench, self._stage = workbench, stage
+        self.workbench, self._stage = workbench, stage
         self._settings: dict[str, Any] = {}
+        self.user: dict[str, Any] = {}
         self.machine: dict[str, Any] = {"qwen-ls.server.command": self._command()}
         self.page = workbench.page()
         self.page.before_load(WATCH_MESSAGES)
@@ -178,10 +196,14 @@ class VSCode:
 
     def start(self, path: Path, line: int, column: int) -> None:
         """Open the file with the cursor there (from 0, in UTF-16 units), and wait for the editor alone."""
-        self._workbench.set(self._settings, self.machine)
-        self.page.go(self._workbench.url(self._stage.project, path, line + 1, column + 1))
-        self._wait(lambda: self.page.evaluate("!!document.querySelector('.editor-instance .view-line')"), START_S)
-        self._wait(lambda: self.page.evaluate("!!document.activeElement?.closest('.editor-instance')"), START_S)
+        self.workbench.set(self.user, self.machine)
+        self.page.go(self.workbench.url(self._stage.project, path, line + 1, column + 1))
+        self._wait(
+            lambda: self.page.evaluate("!!document.querySelector('.editor-instance .view-line')"), START_S
+        )
+        self._wait(
+            lambda: self.page.evaluate("!!document.activeElement?.closest('.editor-instance')"), START_S
+        )
 
     def open(self, path: Path, line: int, column: int) -> None:
         text = path.read_bytes().decode().split("\n")[line][:column]
@@ -243,15 +265,52 @@ class VSCode:
     def kill_server(self) -> None:
         before = len(self._stage.server_pids)
         self._stage.kill_server()
-        self.wait(lambda: len(self._stage.server_pids) > before)
-        self.wait(self._is_attached)
+        self.wait_for_server(before + 1)
 
     def change_settings(self, settings: Mapping[str, Any]) -> None:
         self._settings |= {f"qwen-ls.{name}": value for name, value in settings.items()}
-        self._workbench.set(self._settings)
+        # The title says when VS Code has read them.
+        self._settings["window.title"] = title = f"settings {len(self._settings)}"
+        self.write_settings(self._settings)
+        self.wait(lambda: self.page.evaluate("document.title") == title)
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        """Write the workspace's own settings."""
+        file = self._stage.project / ".vscode" / "settings.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(settings))
 
     def toggle(self) -> None:
         self.command("Qwen LS: Switch Completions Off or On")
+
+    @property
+    def tab(self) -> str:
+        """The title of the editor in front."""
+        return str(self.page.evaluate("document.querySelector('.tab.active')?.textContent ?? ''"))
+
+    def buttons(self) -> list[str]:
+        """The buttons of the messages that are on the screen."""
+        return list(self.page.evaluate(BUTTONS))
+
+    @property
+    def output(self) -> str:
+        """Which log is shown below."""
+        return str(self.page.evaluate("document.querySelector('.panel .monaco-select-box')?.value ?? ''"))
+
+    def wait_for_server(self, number: int) -> None:
+        """Wait until the server has been started that often, and answers."""
+        self.wait(lambda: len(self._stage.server_pids) == number)
+        self.wait(self._is_attached)
+
+    def open_menu(self) -> None:
+        """Click on the status bar item."""
+        self.page.click('[id="qwen-ls.qwen-ls.qwen-ls"]')
+
+    def answer(self, text: str) -> None:
+        """Type into the field that has been opened in the place of a list."""
+        self.wait(lambda: self.page.evaluate("document.activeElement?.type === 'password'"))
+        self.type(text)
+        self.press("Enter")
 
     def command(self, title: str) -> None:
         """Run a command from the palette."""
@@ -260,12 +319,11 @@ class VSCode:
 
     def choose(self, label: str) -> None:
         """Take a row of the list that is open, or is about to open."""
-        first = "document.querySelector('.quick-input-list .monaco-list-row.focused')?.textContent ?? ''"
         self.wait(lambda: self.page.evaluate("!!document.activeElement?.closest('.quick-input-widget')"))
         self.type(label)
-        self.wait(lambda: label in self.page.evaluate(first))
+        self.wait(lambda: label in self.page.evaluate(CHOICE))
         self.press("Enter")
-        self.wait(lambda: label not in self.page.evaluate(first))
+        self.wait(lambda: label not in self.page.evaluate(CHOICE))
 
     def quit(self) -> None:
         self.page.go("about:blank")
@@ -275,7 +333,9 @@ class VSCode:
     def _wait(self, condition: Callable[[], Any], seconds: float) -> None:
         until = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < until, f"the screen shows {self.text_on_screen()}, ghost {self.ghost_on_screen()!r}"
+            assert time.monotonic() < until, (
+                f"the screen shows {self.text_on_screen()}, ghost {self.ghost_on_screen()!r}"
+            )
             time.sleep(0.03)
 
 

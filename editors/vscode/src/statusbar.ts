@@ -6,12 +6,15 @@ import { barOf, titleOf, type Bar, type Usage } from './status.js';
 
 /** Milliseconds between an answer and the question what the day has cost. */
 const REFRESH_MS = 500;
+/** While the server does not know its model, it is asked again, each time after twice as long, up to this. */
+const SLOWEST_MS = 60_000;
 
 export class StatusBar implements Disposable {
   readonly #item = window.createStatusBarItem('qwen-ls', StatusBarAlignment.Right, 100);
   readonly #listener: Disposable;
   #usage: Usage | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #delay = REFRESH_MS;
 
   constructor(private readonly server: Server) {
     this.#item.name = 'Qwen LS';
@@ -39,7 +42,12 @@ export class StatusBar implements Disposable {
 
   /** Ask for model and usage soon, once for all that happens until then. */
   refresh(): void {
-    this.#timer ??= setTimeout(() => void this.#ask(), REFRESH_MS);
+    this.#delay = REFRESH_MS;
+    this.#askSoon();
+  }
+
+  #askSoon(): void {
+    this.#timer ??= setTimeout(() => void this.#ask(), this.#delay);
   }
 
   async #ask(): Promise<void> {
@@ -47,6 +55,10 @@ export class StatusBar implements Disposable {
     // A server that is older than the extension has no such command: the item then goes without.
     const usage = await this.server.run<Usage>('qwen-ls.usage').catch(() => undefined);
     this.#usage = this.server.life === 'running' ? usage : undefined;
+    if (this.#usage?.model === '') {
+      this.#delay = Math.min(2 * this.#delay, SLOWEST_MS);
+      this.#askSoon();
+    }
     this.#draw();
   }
 

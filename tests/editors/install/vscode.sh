@@ -20,7 +20,7 @@ install_vscode_1_139_1() {
             }
             delete manifest.overrides;
             fs.writeFileSync("package.json", JSON.stringify(manifest));'
-        npm_install --omit=dev --omit=optional --ignore-scripts
+        npm_install --omit=dev --ignore-scripts
         # Built-in extensions that call out.
         cd extensions
         rm -rf copilot github-authentication mermaid-markdown-features microsoft-authentication tunnel-forwarding
