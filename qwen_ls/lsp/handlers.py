@@ -10,16 +10,17 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from qwen_ls.core.budget import window_chars
-from qwen_ls.core.types import Completion, Reason
-from qwen_ls.lsp import convert
+from qwen_ls.core.types import Completion, Reason, TriggerKind
+from qwen_ls.lsp import convert, popup
 from qwen_ls.lsp.capabilities import registers_dynamically
-from qwen_ls.lsp.completions import SUPERSEDED, nothing
+from qwen_ls.lsp.completions import INLINE, SUPERSEDED, Kind
 from qwen_ls.lsp.convert import InvalidParamsError, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qwen_ls.core.types import SelectedCompletion, TriggerKind
+    from qwen_ls.core.types import SelectedCompletion, Skip
+    from qwen_ls.lsp.clients import Client
     from qwen_ls.lsp.documents import Snapshot
     from qwen_ls.lsp.session import QwenLanguageServer
 
@@ -49,6 +50,7 @@ def register(server: QwenLanguageServer) -> None:
     protocol.request_routes |= {
         types.SHUTDOWN: lambda request_id, _: server.on_shutdown(request_id),
         types.TEXT_DOCUMENT_INLINE_COMPLETION: lambda *request: inline_completion(server, *request),
+        types.TEXT_DOCUMENT_COMPLETION: lambda *request: completion(server, *request),
         types.WORKSPACE_EXECUTE_COMMAND: lambda *request: execute_command(server, *request),
     }
 
@@ -136,7 +138,7 @@ def _change(server: QwenLanguageServer, raw: dict[str, Any], raw_changes: Any) -
 
 def _close(server: QwenLanguageServer, raw: Any) -> None:
     uri, _ = convert.identified(raw)
-    server.completions.settle(uri, nothing())
+    server.completions.clear(uri)
     if server.documents.close(uri):
         server.service.forget(uri)
 
@@ -145,23 +147,47 @@ def _close(server: QwenLanguageServer, raw: Any) -> None:
 
 
 def inline_completion(server: QwenLanguageServer, request_id: int | str, params: Any) -> None:
-    """Take the snapshot, and start the work."""
+    """Ghost text, for the clients that draw it."""
     ask = convert.ask(params)
     if ask.trigger == 0:
         server.triggers_from_zero = True
+    trigger = convert.trigger_kind(ask.trigger, from_zero=server.triggers_from_zero)
+    _begin(server, request_id, ask, trigger, INLINE, convert.completion_list)
+
+
+def completion(server: QwenLanguageServer, request_id: int | str, params: Any) -> None:
+    """An item of the completion list, for the clients that have nothing better."""
+    # Its trigger kinds do not tell a key from a command: "invoked" is said of both.
+    kind = Kind(popup.NOTHING, popup.UNFINISHED, server.client.item_patience_s)
+    _begin(server, request_id, convert.ask(params), TriggerKind.AUTOMATIC, kind, popup.completion_list)
+
+
+def _begin(
+    server: QwenLanguageServer,
+    request_id: int | str,
+    ask: convert.Ask,
+    trigger: TriggerKind,
+    kind: Kind,
+    shape: Callable[[Completion, Snapshot, Client], dict[str, Any]],
+) -> None:
+    """Take the snapshot, and start the work."""
     before_chars, after_chars = window_chars(server.configuration.settings.prompt_tokens)
     snapshot = server.documents.snapshot(
         ask.uri, ask.position, before_chars=before_chars, after_chars=after_chars
     )
     if snapshot is None:
-        server.protocol.answer(request_id, nothing())
+        server.protocol.answer(request_id, kind.nothing)
         return
-    trigger = convert.trigger_kind(ask.trigger, from_zero=server.triggers_from_zero)
     selected = convert.selected_completion(ask.selected, snapshot)
     waited_s = max(server.client.held_back_s, server.documents.unchanged_for_s(ask.uri))
-    server.completions.start(
-        request_id, ask.uri, lambda: _complete(server, snapshot, trigger, selected, waited_s)
-    )
+
+    async def work() -> dict[str, Any] | None:
+        result = await _complete(server, snapshot, trigger, selected, waited_s)
+        if isinstance(result, Completion):
+            return shape(result, snapshot, server.client)
+        return SUPERSEDED if result.reason is Reason.SUPERSEDED else kind.nothing
+
+    server.completions.start(request_id, ask.uri, work, kind)
 
 
 async def _complete(
@@ -170,15 +196,12 @@ async def _complete(
     trigger: TriggerKind,
     selected: SelectedCompletion | None,
     waited_s: float,
-) -> dict[str, Any] | None:
-    """Ask the service; what comes back is the request's answer."""
+) -> Completion | Skip:
+    """Ask the service, once it has the client's settings."""
     await server.settled()
-    result = await server.service.complete(
+    return await server.service.complete(
         snapshot.document, snapshot.offset, trigger, selected=selected, waited_s=waited_s
     )
-    if isinstance(result, Completion):
-        return convert.completion_list(result, snapshot, server.client)
-    return SUPERSEDED if result.reason is Reason.SUPERSEDED else nothing()
 
 
 def did_show(server: QwenLanguageServer, params: Any) -> None:
