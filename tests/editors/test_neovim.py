@@ -264,13 +264,25 @@ TABS = Scenario(
 CALL = Scenario("call", "values = [1, 2]\n█\n", "values = [1, 2]\nprint(values[0], sep='')", (), "")
 
 
-def test_a_bracket_that_a_mapping_closes_is_not_doubled(prepare: Callable[..., Neovim]) -> None:
+@pytest.mark.parametrize("typed_on", ["", "(", "(values["], ids=["before", "one", "two"])
+def test_brackets_that_mappings_close_are_not_doubled(prepare: Callable[..., Neovim], typed_on: str) -> None:
+    closing = (
+        "for _, pair in ipairs({ '()', '[]' }) do vim.keymap.set('i', pair:sub(1, 1), pair .. '<Left>') end"
+    )
+    neovim = opened(prepare(CALL, init=closing), CALL)
+    neovim.type("print")
+    neovim.see("(values[0], sep='')")
+    neovim.type(typed_on)
+    neovim.accept()  # before another answer can have come
+    neovim.wait(lambda: "sep" in neovim.ask("getline(2)"))
+    assert neovim.ask("getline(2)") == "print(values[0], sep='')"
+
+
+def test_a_bracket_is_drawn_once(prepare: Callable[..., Neovim]) -> None:
     neovim = opened(prepare(CALL, init="vim.keymap.set('i', '(', '()<Left>')"), CALL)
     neovim.type("print(v")
     neovim.see("alues[0], sep=''")
     assert "print(values[0], sep='')" in neovim.text_on_screen()
-    neovim.accept()
-    neovim.wait(lambda: neovim.ask("getline(2)") == "print(values[0], sep='')")
 
 
 def test_tabs_are_as_wide_as_in_the_text(prepare: Callable[..., Neovim]) -> None:

@@ -3,6 +3,7 @@
 local ghost = require('qwen_ls.ghost')
 local notice = require('qwen_ls.notice')
 local request = require('qwen_ls.request')
+local suggestion = require('qwen_ls.suggestion')
 
 local M = {}
 
@@ -40,7 +41,7 @@ local function died()
   vim.defer_fn(M.start, RESTART_MS)
 end
 
---- A transport that runs a command. It keeps the exit code of a server that died from Neovim, whose message
+--- A transport that runs a command. It notes what a request is about, which Neovim does not, and it keeps the exit code of a server that died from Neovim, whose message
 --- about it does not fit on a line, and so would wait for ENTER in the middle of your typing.
 ---
 ---@param cmd string[]
@@ -55,11 +56,19 @@ local function transport(cmd)
         vim.schedule(died)
       end
     end
-    return vim.lsp.rpc.start(cmd, dispatchers, {
+    local rpc = vim.lsp.rpc.start(cmd, dispatchers, {
       cwd = config.cmd_cwd,
       env = config.cmd_env,
       detached = config.detached,
     })
+    local send = rpc.request
+    rpc.request = function(method, params, callback, ...)
+      if method == request.METHOD then
+        callback = suggestion.remembering_tail(callback)
+      end
+      return send(method, params, callback, ...)
+    end
+    return rpc
   end
 end
 

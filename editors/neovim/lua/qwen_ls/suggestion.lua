@@ -11,11 +11,30 @@ local M = {}
 ---@field col integer byte column at which it was made: that of the cursor
 ---@field end_col integer byte column, on the same line, of the end of what it replaces
 ---@field text string what comes at `col`; its lines end in "\n"
+---@field tail? string what stood after the cursor, to the line's end, when it was asked for
 ---@field item qwen_ls.Item what the server knows it by
 
 ---@class qwen_ls.Item
 ---@field insertText string
 ---@field command? lsp.Command
+
+---@type table<integer, string?> by buffer: the tail for the answer that is shown
+local tails = {}
+
+--- A callback for an answer that remembers what stands after the cursor now, when it is asked for.
+---
+---@param callback fun(err?: lsp.ResponseError, result: any)
+---@return fun(err?: lsp.ResponseError, result: any)
+function M.remembering_tail(callback)
+  local bufnr = api.nvim_get_current_buf()
+  local tail = api.nvim_get_current_line():sub(api.nvim_win_get_cursor(0)[2] + 1)
+  return function(err, result)
+    if result then
+      tails[bufnr] = tail
+    end
+    callback(err, result)
+  end
+end
 
 --- The suggestions in a server's answer. Ones without a range are for the cursor; snippets are left out.
 ---
@@ -44,6 +63,7 @@ function M.from_answer(result, client, bufnr)
         col = col,
         end_col = end_col,
         text = item.insertText,
+        tail = tails[bufnr],
         item = item,
       }
     end
@@ -72,8 +92,28 @@ function M.from_native(native, bufnr)
     col = col,
     end_col = end_col,
     text = text,
+    tail = tails[bufnr],
     item = { insertText = text, command = native.command },
   }
+end
+
+--- Whether a text closes what these close: brackets that it has not opened itself, or a quote at its end.
+---
+---@param text string
+---@param closers string
+---@return boolean
+local function brings(text, closers)
+  local depth, closing = 0, ''
+  for sign in text:gmatch('[%(%)%[%]{}]') do
+    if sign:find('[%(%[{]') then
+      depth = depth + 1
+    elseif depth > 0 then
+      depth = depth - 1
+    else
+      closing = closing .. sign
+    end
+  end
+  return vim.startswith(closing, closers) or vim.endswith(text, closers)
 end
 
 --- What is left of a suggestion at the cursor, after its beginning has been typed.
@@ -88,11 +128,20 @@ function M.rest(suggestion)
   if row - 1 ~= suggestion.row or col < suggestion.col then
     return nil
   end
-  local typed = api.nvim_get_current_line():sub(suggestion.col + 1, col)
+  local line = api.nvim_get_current_line()
+  local typed = line:sub(suggestion.col + 1, col)
   if #typed >= #suggestion.text or not vim.startswith(suggestion.text, typed) then
     return nil
   end
-  return M.after(suggestion, typed)
+  local rest = M.after(suggestion, typed)
+  local tail = line:sub(col + 1)
+  local closers = tail:sub(1, math.max(0, #tail - #(suggestion.tail or tail)))
+  if closers:find('^[%)%]}"\'`]+$') and brings(rest.text, closers) then
+    -- They were typed for you since then, and the suggestion has them too.
+    rest.end_col = rest.end_col + #closers
+  end
+  rest.tail = tail
+  return rest
 end
 
 --- A suggestion whose first part has come to stand in the buffer.
