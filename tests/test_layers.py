@@ -35,6 +35,7 @@ FORBIDDEN = {
     "endpoint.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "time"},
     "books.py": LSP | {"httpx", "qwen_ls.backend.http", "qwen_ls.lsp", "qwen_ls.local", "sqlite3"},
     "ledger.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
+    "usage.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},

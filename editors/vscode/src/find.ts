@@ -22,9 +22,10 @@ export interface Found {
 
 /** The first `qwen-ls` there is: set, of the workspace, installed by uv or pipx, on the PATH. */
 export function findServer(around: Surroundings): Found | undefined {
-  const [command, ...args] = around.configured;
-  if (command) {
-    return { command: expandHome(command, around), args, source: 'the setting qwen-ls.server.command' };
+  const [name, ...args] = around.configured;
+  if (name) {
+    const command = configured(name, around);
+    return command ? { command, args, source: 'the setting qwen-ls.server.command' } : undefined;
   }
   for (const [source, folders] of placesOf(around)) {
     const found = firstIn(folders, 'qwen-ls', around);
@@ -67,8 +68,12 @@ function firstIn(folders: readonly string[], name: string, around: Surroundings)
   return folders.map((folder) => pathOf(around).join(folder, file)).find((path) => around.isExecutable(path));
 }
 
-function expandHome(path: string, around: Surroundings): string {
-  return /^~[/\\]/.test(path) ? pathOf(around).join(around.home, path.slice(2)) : path;
+/** A mere name is looked up here: Windows would look into the workspace first. */
+function configured(name: string, around: Surroundings): string | undefined {
+  if (!/[/\\]/.test(name)) {
+    return findProgram(around.isWindows ? name.replace(/\.exe$/i, '') : name, around);
+  }
+  return name.startsWith('~') ? pathOf(around).join(around.home, name.slice(1)) : name;
 }
 
 function pathOf({ isWindows }: Surroundings): typeof posix {

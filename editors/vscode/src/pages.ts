@@ -75,7 +75,8 @@ async function statsPage({ command, args }: Found): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'qwen-ls-'));
   try {
     const file = join(folder, 'stats.html');
-    await promisify(execFile)(command, [...args, 'stats', '--html', file], { timeout: STATS_MS, windowsHide: true });
+    const options = { cwd: folder, timeout: STATS_MS, windowsHide: true };
+    await promisify(execFile)(command, [...args, 'stats', '--html', file], options);
     return await readFile(file, 'utf8');
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -91,7 +91,9 @@ export class Server implements Disposable {
   }
 
   #makeClient(command: string, args: readonly string[], keys: Record<string, string>): LanguageClient {
-    const run = { command, args: [...args, '--stdio'], options: { env: { ...process.env, ...keys } } };
+    // Not in the workspace's folder: Python would import modules from there.
+    const options = { cwd: homedir(), env: { ...process.env, ...keys } };
+    const run = { command, args: [...args, '--stdio'], options };
     const client = new LanguageClient(SECTION, 'Qwen LS', run, {
       documentSelector: SELECTOR,
       outputChannel: this.log,

@@ -29,6 +29,12 @@ for (const [first, path] of EVERYWHERE.entries()) {
   });
 }
 
+test('a name without a folder is looked up, and never in the workspace', () => {
+  const around = { ...LINUX, configured: ['uvx', 'qwen-ls'] };
+  assert.equal(findServer({ ...around, isExecutable: there('/opt/bin/uvx') })?.command, '/opt/bin/uvx');
+  assert.equal(findServer({ ...around, isExecutable: there('uvx', ...EVERYWHERE) }), undefined);
+});
+
 test('a workspace that is not trusted has no environments', () => {
   const found = findServer({ ...LINUX, environments: [], isExecutable: there(...EVERYWHERE) });
   assert.equal(found?.command, '/home/me/.local/bin/qwen-ls');
