@@ -36,6 +36,8 @@ class Client:
     """
     replaces_symbol: bool = False
     """Whether an item takes the place of the symbol before the cursor, whatever range it names."""
+    accepts_parts: bool = False
+    """Whether a part of an item can be accepted, as one change."""
     is_vscode: bool = False
     """Whether the client may be built on vscode-languageclient; see `counts_triggers_from_zero`."""
 
@@ -50,7 +52,7 @@ CLIENTS = {
     "Neovim": Client(held_back_s=0.2, line_feeds_only=True, draws_over=True, takes_items=False),
     # Its packages hide what the range replaces; Emacs then moves point out of it. Of an item with a range
     # `completion-preview-mode` draws the label. A key ends its waiting, and it has one server only.
-    "Eglot": Client(draws_over=True, replaces_symbol=True, item_patience_s=HELD_S),
+    "Eglot": Client(draws_over=True, replaces_symbol=True, accepts_parts=True, item_patience_s=HELD_S),
     # lsp-mode warns the user about each notification that it does not know. It has inline completion, and
     # says null of it.
     "emacs": Client(takes_status=False, takes_items=False),

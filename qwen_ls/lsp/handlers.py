@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 from qwen_ls.core.budget import window_chars
 from qwen_ls.core.types import Completion, Reason, TriggerKind
 from qwen_ls.lsp import convert, popup
+from qwen_ls.lsp.acceptance import taken
 from qwen_ls.lsp.capabilities import registers_dynamically
 from qwen_ls.lsp.completions import INLINE, SUPERSEDED, Kind
 from qwen_ls.lsp.convert import InvalidParamsError, field
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qwen_ls.core.types import SelectedCompletion, Skip
+    from qwen_ls.lsp.acceptance import Offer
     from qwen_ls.lsp.clients import Client
-    from qwen_ls.lsp.documents import Snapshot
+    from qwen_ls.lsp.documents import Change, Snapshot
     from qwen_ls.lsp.session import QwenLanguageServer
 
 logger = logging.getLogger(__name__)
@@ -134,11 +136,14 @@ def _change(server: QwenLanguageServer, raw: dict[str, Any], raw_changes: Any) -
         raise
     if not server.documents.change(uri, version=version, changes=changes):
         logger.warning("ignored a change of a document that is not open")
+    elif changes and (offer := server.offers.get(uri)):
+        _infer_acceptance(server, uri, offer, changes[-1])
 
 
 def _close(server: QwenLanguageServer, raw: Any) -> None:
     uri, _ = convert.identified(raw)
     server.completions.clear(uri)
+    server.offers.pop(uri, None)
     if server.documents.close(uri):
         server.service.forget(uri)
 
@@ -159,7 +164,13 @@ def completion(server: QwenLanguageServer, request_id: int | str, params: Any) -
     """An item of the completion list, for the clients that have nothing better."""
     # Its trigger kinds do not tell a key from a command: "invoked" is said of both.
     kind = Kind(popup.NOTHING, popup.UNFINISHED, server.client.item_patience_s)
-    _begin(server, request_id, convert.ask(params), TriggerKind.AUTOMATIC, kind, popup.completion_list)
+    ask = convert.ask(params)
+
+    def listed(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
+        server.offers[ask.uri] = popup.offered(completion, snapshot, client)
+        return popup.completion_list(completion, snapshot, client)
+
+    _begin(server, request_id, ask, TriggerKind.AUTOMATIC, kind, listed)
 
 
 def _begin(
@@ -245,6 +256,14 @@ async def _answer_with(
 def _accepted(server: QwenLanguageServer, arguments: list[Any]) -> None:
     if arguments and isinstance(arguments[0], str):
         server.service.accepted(arguments[0])
+
+
+def _infer_acceptance(server: QwenLanguageServer, uri: str, offer: Offer, change: Change) -> None:
+    """Of an item in a list; a client that runs its command as well tells the same once more."""
+    document = server.documents.get(uri)
+    text = taken(offer, document, change, server.documents.encoding) if document else ""
+    if text and (text == offer.text or server.client.accepts_parts):
+        server.service.accepted(offer.id)
 
 
 def _explain(server: QwenLanguageServer, arguments: list[Any]) -> Any:

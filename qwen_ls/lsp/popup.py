@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from qwen_ls.lsp.acceptance import Offer
 from qwen_ls.lsp.convert import accepted_command, fitted
 
 if TYPE_CHECKING:
@@ -37,29 +38,33 @@ UNFINISHED: dict[str, Any] = {"isIncomplete": True, "items": []}
 
 def completion_list(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
     """A `CompletionList` with one item, as the client needs it; with none where it cannot have one."""
-    text, end_offset = fitted(completion, snapshot, client)
-    if not text or (client.replaces_symbol and end_offset > snapshot.offset):
+    offer, end_offset = _offer(completion, snapshot, client)
+    if not offer.text or (client.replaces_symbol and end_offset > snapshot.offset):
         return NOTHING
-    word = word_before(snapshot.document.text[: completion.start], snapshot.document.language_id, client)
-    whole = word + text
-    label = _label(whole)
+    label, language = _label(offer.text), snapshot.document.language_id
     item: dict[str, Any] = {
         "label": label,
         "kind": TEXT,
         "detail": "qwen-ls",
         # Clients compare it with what stands before the cursor.
-        "filterText": word + _first_line(text) if word else _first_line(text.lstrip()),
+        "filterText": next(iter(offer.text.lstrip().splitlines()), ""),
         "sortText": LAST,
-        "insertText": whole,
+        "insertText": offer.text,
         "command": accepted_command(completion),
     }
-    if label != whole:
-        item["documentation"] = {"kind": "markdown", "value": fenced(whole, snapshot.document.language_id)}
+    if label != offer.text:
+        item["documentation"] = {"kind": "markdown", "value": fenced(offer.text, language)}
     if not client.replaces_symbol:
-        start, end = snapshot.range_for(completion.start - len(word), end_offset)
-        item["textEdit"] = {"range": {"start": start._asdict(), "end": end._asdict()}, "newText": whole}
+        _, end = snapshot.range_for(snapshot.offset, end_offset)
+        columns = {"start": offer.start._asdict(), "end": end._asdict()}
+        item["textEdit"] = {"range": columns, "newText": offer.text}
     # Incomplete: what is typed next may ask for another one.
     return {"isIncomplete": True, "items": [item]}
+
+
+def offered(completion: Completion, snapshot: Snapshot, client: Client) -> Offer:
+    """What the item brings into the document, and where."""
+    return _offer(completion, snapshot, client)[0]
 
 
 def word_before(text: str, language_id: str, client: Client) -> str:
@@ -80,6 +85,14 @@ def fenced(text: str, language_id: str) -> str:
     return f"{fence}{language_id}\n{text}\n{fence}"
 
 
+def _offer(completion: Completion, snapshot: Snapshot, client: Client) -> tuple[Offer, int]:
+    """The text with the word before the cursor, from its beginning, and the offset to which it replaces."""
+    text, end_offset = fitted(completion, snapshot, client)
+    word = word_before(snapshot.document.text[: completion.start], snapshot.document.language_id, client)
+    start, _ = snapshot.range_for(completion.start - len(word), snapshot.offset)
+    return Offer(completion.id, start, word + text if text else ""), end_offset
+
+
 def _label(text: str) -> str:
     """One line that stands for all of them, and says how many more there are."""
     lines = text.strip().splitlines()
@@ -87,7 +100,3 @@ def _label(text: str) -> str:
     if len(first) > LABEL_CHARS:
         first = first[: LABEL_CHARS - 1] + "…"
     return first + (f" ⏎ +{len(lines) - 1}" if len(lines) > 1 else "")
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")
