@@ -20,7 +20,8 @@ KEY_S = 0.03
 # What editors ask and tell a terminal, and pyte takes for text or for something else: strings (DCS, APC, PM,
 # SOS), mode requests, and private sequences like xterm's modifyOtherKeys, which look like colours to it.
 _NOT_FOR_PYTE = re.compile(
-    rb"\x1b[P_^X].*?\x1b\\|\x1b\[\??[\d;]*\$p|\x1b\[[<>=][\d;]*[a-zA-Z]|\x1b\[\d+ q", re.DOTALL
+    rb"\x1b[P_^X].*?\x1b\\|\x1b\[\??[\d;]*\$p|\x1b\[[<>=][\d;]*[a-zA-Z]|\x1b\[\d+ q|\x1b\[\?\d+n",
+    re.DOTALL,
 )
 _UNFINISHED = re.compile(rb"\x1b(?:[P_^X][^\x1b]*(?:\x1b)?|\[[?<>=\d;$ ]*)?$", re.DOTALL)
 _QUESTIONS = {b"\x1b[c": b"\x1b[?62;22c", b"\x1b[6n": b"\x1b[1;1R", b"\x1b[5n": b"\x1b[0n"}
