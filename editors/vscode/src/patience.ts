@@ -25,8 +25,12 @@ import type { Middleware } from 'vscode-languageclient/node';
 
 type Provide = NonNullable<Middleware['provideInlineCompletionItems']>;
 
-/** After how many milliseconds a cancelled request was given up by that rule: it counts from the key. */
-const GIVEN_UP_MS = 600;
+/** A request that is cancelled later than this, in milliseconds, was given up by that rule. */
+const GIVEN_UP_MS = 400;
+/** So long after that, in milliseconds, a list that opens is VS Code's own; later, the user has asked for it. */
+const OPENING_MS = 1500;
+/** So long, in milliseconds, a list that has opened may fill itself and change its first row. */
+const FILLING_MS = 300;
 
 type Answer = InlineCompletionItem[] | InlineCompletionList | null | undefined;
 
@@ -39,10 +43,10 @@ interface Question {
   readonly answer: Promise<Answer>;
   /** VS Code's latest request for this place. */
   token: CancellationToken;
-  /** Whether VS Code has given up waiting, and opens its list instead. */
-  isGivenUp: boolean;
-  /** The rows of the list that were selected since; more than one: the user is choosing. */
-  readonly rows: Set<string>;
+  /** When VS Code gave up waiting, to open its list instead. */
+  givenUpAt: number | undefined;
+  /** The list that has opened: when, with which row selected, and whether the user has selected another one. */
+  list: { readonly openedAt: number; readonly row: string; isInUse: boolean } | undefined;
   /** `due`: VS Code was told to ask for the answer, which it had not waited for. */
   stage: 'waiting' | 'answered' | 'due';
 }
@@ -73,16 +77,17 @@ export class Patience implements Disposable {
     const question =
       this.#joined(document, position, context, token) ??
       this.#asked(document, position, token, (own) => next(document, position, context, own));
+    const hasOpened = noteRow(question, context.selectedCompletionInfo?.text);
     const answer = await question.answer;
-    if (question.stage === 'due') {
+    if (token === question.token) {
+      const isFirst = question.stage === 'waiting';
+      const isDropped = isFirst && !question.list && token.isCancellationRequested;
+      const isCovered = (isFirst || hasOpened) && question.givenUpAt !== undefined && question.list?.isInUse === false;
       question.stage = 'answered';
-      return answer;
-    }
-    const isFirst = question.stage === 'waiting' && token === question.token;
-    question.stage = isFirst ? 'answered' : question.stage;
-    if (isFirst && isLate(question, token) && itemsOf(answer).length > 0) {
-      // Not awaited: VS Code asks for it while this request is still open.
-      void showLate(question);
+      if ((isDropped || isCovered) && itemsOf(answer).length > 0 && isWhereTheCursorIs(question)) {
+        // Not awaited: VS Code asks for it while this request is still open.
+        void showLate(question);
+      }
     }
     return token.isCancellationRequested ? null : answer;
   };
@@ -101,14 +106,13 @@ export class Patience implements Disposable {
     const isSame = last?.document === document && last.version === document.version && last.position.isEqual(position);
     // A user who asks again wants another answer.
     const isByUser = context.triggerKind === InlineCompletionTriggerKind.Invoke;
-    const isWanted = last?.stage === 'due' || (last?.stage === 'waiting' && !isByUser);
+    const isOpening =
+      context.selectedCompletionInfo && !last?.list && Date.now() - (last?.givenUpAt ?? 0) < OPENING_MS;
+    const isWanted = last?.stage === 'due' || (last?.stage === 'waiting' && !isByUser) || isOpening;
     if (!last || !isSame || !isWanted) {
       return undefined;
     }
     last.token = token;
-    if (context.selectedCompletionInfo) {
-      last.rows.add(context.selectedCompletionInfo.text);
-    }
     return last;
   }
 
@@ -127,12 +131,16 @@ export class Patience implements Disposable {
       cancel,
       answer,
       token,
-      isGivenUp: false,
-      rows: new Set(),
+      givenUpAt: undefined,
+      list: undefined,
       stage: 'waiting',
     };
     const askedAt = Date.now();
-    token.onCancellationRequested(() => (question.isGivenUp = Date.now() - askedAt >= GIVEN_UP_MS));
+    token.onCancellationRequested(() => {
+      if (question.stage === 'waiting' && Date.now() - askedAt >= GIVEN_UP_MS) {
+        question.givenUpAt = Date.now();
+      }
+    });
     this.#question = question;
     return question;
   }
@@ -144,18 +152,22 @@ export class Patience implements Disposable {
   }
 }
 
-/** Whether VS Code does not wait for the answer any more, or has opened its list over where it would be. */
-function isLate(question: Question, token: CancellationToken): boolean {
-  if (!isWhereTheCursorIs(question)) {
+/** Note the row that VS Code's list has selected, if it is open; returns whether it has just opened. */
+function noteRow(question: Question, row: string | undefined): boolean {
+  if (row === undefined) {
     return false;
   }
-  // A list that the user has opened, or is choosing from, stays; the next key brings the answer.
-  return question.rows.size > 0 ? question.isGivenUp && question.rows.size === 1 : token.isCancellationRequested;
+  const { list } = question;
+  question.list ??= { openedAt: Date.now(), row, isInUse: false };
+  if (list && list.row !== row && Date.now() - list.openedAt > FILLING_MS) {
+    list.isInUse = true;
+  }
+  return list === undefined;
 }
 
-/** Make VS Code ask for the answer. */
+/** Make VS Code ask for an answer; a list that it has opened meanwhile makes room. */
 async function showLate(question: Question): Promise<void> {
-  if (question.rows.size > 0) {
+  if (question.list) {
     await commands.executeCommand('hideSuggestWidget');
   }
   question.stage = 'due';
