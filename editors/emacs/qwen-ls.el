@@ -113,6 +113,10 @@ Words are those of the current buffer's syntax table."
       (funcall motion)
       (buffer-substring-no-properties (point-min) (point)))))
 
+(defun qwen-ls--to-end ()
+  "Move to the end."
+  (goto-char (point-max)))
+
 (defun qwen-ls--to-end-of-line ()
   "Move to the end of the line; from there to that of the next one."
   (when (eolp) (forward-line))
@@ -233,7 +237,7 @@ Snippets can not."
 (defun qwen-ls-accept ()
   "Accept the suggestion."
   (interactive "*")
-  (qwen-ls--accept #'end-of-buffer))
+  (qwen-ls--accept #'qwen-ls--to-end))
 
 (defun qwen-ls-accept-word ()
   "Accept the suggestion's next word."

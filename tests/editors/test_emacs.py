@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.editors.emacs_driver import Emacs
+from tests.editors.emacs_driver import Emacs, EmacsAlone, LspMode
 from tests.editors.playing import play, playable
 
 if TYPE_CHECKING:
@@ -25,3 +25,19 @@ EDITOR = "emacs-30.2"
 def test_emacs(scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]) -> None:
     folder = installed(EDITOR)
     play(scenario, stage(EDITOR), lambda stage: Emacs(stage, folder))
+
+
+@pytest.mark.parametrize("scenario", playable(EmacsAlone))
+def test_eglot_alone(
+    scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
+) -> None:
+    folder = installed(EDITOR)
+    play(scenario, stage(EDITOR), lambda stage: EmacsAlone(stage, folder))
+
+
+@pytest.mark.parametrize("scenario", playable(LspMode))
+def test_lsp_mode(
+    scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
+) -> None:
+    folder = installed(EDITOR)
+    play(scenario, stage(EDITOR), lambda stage: LspMode(stage, folder))
