@@ -1,6 +1,6 @@
 """Writes what qwen-ls publishes into the extension: its settings, and whose key is in which variable.
 
-`python editors/vscode/settings.py`, with `qwen_ls` importable; a test of the extension fails when that is due.
+Run it as `python editors/vscode/settings.py`, with `qwen_ls` importable; a test fails when that is due.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from tests.editors.vscode_driver import NOWHERE, VSCode, Workbench
 EDITOR = "vscode-1.139.1"
 EXTENSION = ROOT / "editors" / "vscode"
 SOURCES = shutil.ignore_patterns("node_modules", "dist", "*.vsix")
+in_vscode = pytest.mark.editors
 UNREACHABLE = ("ENOTFOUND", "ECONNRE", "ETIMEDOUT", "EAI_AGAIN", "network")
 
 
@@ -94,6 +95,7 @@ OWN = (
 )
 
 
+@in_vscode
 @pytest.mark.parametrize("scenario", [*playable(VSCode), *(pytest.param(it, id=it.name) for it in OWN)])
 def test_scenario(scenario: Scenario, stage: Callable[[str], Stage], workbench: Workbench) -> None:
     play(scenario, stage(EDITOR), lambda it: VSCode(workbench, it))
@@ -124,6 +126,7 @@ def open_at(window: VSCode, surroundings: Stage, marked: str = FUNCTION) -> None
     window.open(surroundings.file, *scenario.cursor)
 
 
+@in_vscode
 def test_an_indented_item_in_column_0_is_accepted_by_tab(window: VSCode, surroundings: Stage) -> None:
     open_at(window, surroundings, "def add(a, b):\n█")
     window.type("x")
@@ -135,6 +138,7 @@ def test_an_indented_item_in_column_0_is_accepted_by_tab(window: VSCode, surroun
     assert surroundings.file.read_bytes() == b"def add(a, b):\n    return a + b"
 
 
+@in_vscode
 def test_the_status_bar_says_model_cost_and_state_and_its_menu_does_the_rest(
     window: VSCode, surroundings: Stage
 ) -> None:
@@ -165,6 +169,7 @@ def test_the_status_bar_says_model_cost_and_state_and_its_menu_does_the_rest(
     window.wait(lambda: window.output == "Qwen LS")
 
 
+@in_vscode
 def test_a_key_is_kept_as_a_secret_and_given_to_the_server_alone(
     window: VSCode, surroundings: Stage, workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,6 +196,7 @@ def test_a_key_is_kept_as_a_secret_and_given_to_the_server_alone(
     window.wait(lambda: [message for message in window.messages() if "wants a key" in message][1:])
 
 
+@in_vscode
 def test_a_workspace_can_not_redirect_a_key_nor_choose_the_server(
     window: VSCode, surroundings: Stage
 ) -> None:
@@ -210,6 +216,7 @@ def test_a_workspace_can_not_redirect_a_key_nor_choose_the_server(
     assert "x-evil" not in surroundings.fake.requests[-1].headers
 
 
+@in_vscode
 def test_where_there_is_no_server_the_user_can_install_it(window: VSCode, surroundings: Stage) -> None:
     window.machine["qwen-ls.server.command"] = []
     window.start(surroundings.file, 1, 4)
@@ -228,6 +235,7 @@ def test_where_there_is_no_server_the_user_can_install_it(window: VSCode, surrou
     window.wait(lambda: "qwen-coder" in window.bar)
 
 
+@in_vscode
 def test_the_units(npm: Callable[..., str]) -> None:
     npm("test")
 
