@@ -299,6 +299,7 @@ class VSCode:
 
     def wait_for_server(self, number: int) -> None:
         """Wait until the server has been started that often, and answers."""
+        self.wait(lambda: not self._is_attached())  # what it says of the one before
         self.wait(lambda: len(self._stage.server_pids) == number)
         self.wait(self._is_attached)
 
