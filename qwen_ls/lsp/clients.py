@@ -36,6 +36,8 @@ class Client:
     """
     replaces_symbol: bool = False
     """Whether an item takes the place of the symbol before the cursor, whatever range it names."""
+    previews_items: bool = False
+    """Whether a selected item's text stands in the document already; said again, it would cover what follows."""
     accepts_parts: bool = False
     """Whether a part of an item can be accepted, as one change."""
     is_vscode: bool = False
@@ -57,7 +59,7 @@ CLIENTS = {
     # says null of it.
     "emacs": Client(takes_status=False, takes_items=False),
     # It shows what the first server says, and adds what comes later; it does not ask again by itself.
-    "helix": Client(item_patience_s=HELD_S),
+    "helix": Client(previews_items=True, item_patience_s=HELD_S),
     "Visual Studio Code": Client(is_vscode=True),
     "Visual Studio Code - Insiders": Client(is_vscode=True),
     "VSCodium": Client(is_vscode=True),

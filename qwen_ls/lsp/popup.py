@@ -45,15 +45,16 @@ def completion_list(completion: Completion, snapshot: Snapshot, client: Client) 
     item: dict[str, Any] = {
         "label": label,
         "kind": TEXT,
-        "detail": "qwen-ls",
         # Clients compare it with what stands before the cursor.
         "filterText": next(iter(offer.text.lstrip().splitlines()), ""),
         "sortText": LAST,
         "insertText": offer.text,
         "command": accepted_command(completion),
     }
-    if label != offer.text:
-        item["documentation"] = {"kind": "markdown", "value": fenced(offer.text, language)}
+    if not client.previews_items:
+        item["detail"] = "qwen-ls"
+        if label != offer.text:
+            item["documentation"] = {"kind": "markdown", "value": fenced(offer.text, language)}
     if not client.replaces_symbol:
         _, end = snapshot.range_for(snapshot.offset, end_offset)
         columns = {"start": offer.start._asdict(), "end": end._asdict()}

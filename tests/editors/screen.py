@@ -80,11 +80,15 @@ class EditorScreen(Terminal):
     @property
     def ghost(self) -> str:
         """What is drawn as ghost text, by rows; blanks at a row's beginning count where they are drawn so."""
+        return "\n".join(self.ghost_rows()).strip("\n")
+
+    def ghost_rows(self, count: int = ROWS) -> list[str]:
+        """What is drawn as ghost text in each of the first rows."""
         rows = []
-        for row in range(self.screen.lines):
+        for row in range(count):
             cells = [self.screen.buffer[row][column] for column in range(self.screen.columns)]
             rows.append("".join(cell.data for cell in cells if self._is_ghost(cell)).rstrip())
-        return "\n".join(rows).strip("\n")
+        return rows
 
     def save_picture(self, path: Path, title: str) -> None:
         """Write the screen as SVG."""

@@ -89,23 +89,32 @@ def test_the_item_is_the_last_of_the_list_and_plain_text() -> None:
     assert "insertTextFormat" not in item
     assert item["filterText"] == "return 1"
     assert item["textEdit"]["newText"] == "return 1\n    # two\n    # three"
-    assert item["documentation"]["value"] == "```python\nreturn 1\n    # two\n    # three\n```"
     assert item["command"]["arguments"] == ["c1"]
 
 
-def test_what_the_label_says_in_full_is_not_said_twice() -> None:
-    assert "documentation" not in shaped("helix", "re█", "turn 1")
+@pytest.mark.parametrize(
+    ("client", "suggestion", "documentation"),
+    [
+        pytest.param("any", "turn 1\n    # two", "```python\nreturn 1\n    # two\n```", id="all lines"),
+        pytest.param("any", "turn 1", None, id="one line: the label has it"),
+        pytest.param("helix", "turn 1\n    # two", None, id="Helix has all lines in the document"),
+    ],
+)
+def test_what_is_said_beside_the_list(client: str, suggestion: str, documentation: str | None) -> None:
+    item = shaped(client, "    re█", suggestion)
+    assert item.get("documentation", {}).get("value") == documentation
+    assert ("detail" in item) is (client == "any")
 
 
 def test_a_long_label_is_cut() -> None:
-    item = shaped("helix", "x = █", "1" * 500)
+    item = shaped("any", "x = █", "1" * 500)
     assert item["label"].endswith("…")
     assert len(item["label"]) <= 60
     assert "1" * 500 in item["documentation"]["value"]
 
 
 def test_a_block_of_code_that_holds_a_fence() -> None:
-    item = shaped("helix", "█", "```sh\nls\n```", language="markdown")
+    item = shaped("any", "█", "```sh\nls\n```", language="markdown")
     assert item["documentation"]["value"] == "````markdown\n```sh\nls\n```\n````"
 
 
