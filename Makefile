@@ -18,13 +18,13 @@ INSTALL = $(if $(WHEEL),$(PIP) install "$(abspath $(WHEEL))[$(1)]" && \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help try test gateway lint format types bench wheel check clean
+.PHONY: help try test gateway test-editors lint format types bench wheel check clean
 
 help: ## this list
 	@echo "qwen-ls: Qwen's code completions as ghost text in every editor that speaks LSP"
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS='|' read -r target text; do printf '%-15s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r target text; do printf '%-19s %s\n' "$$target" "$$text"; done
 
 try: $(VENV)/.ready-try ## see it complete code: sets everything up, then opens the playground
 	@echo "qwen-ls: starting; with no DASHSCOPE_API_KEY set it runs a Qwen model on this machine" >&2
@@ -36,6 +36,11 @@ test: $(VENV)/.ready-dev ## run the tests
 
 gateway: $(VENV)/.ready-dev ## test a fleet: a real LiteLLM proxy before two real engines (installs 740 MB)
 	@$(MAKE) --no-print-directory test ARGS="-m gateway tests/gateway $(ARGS)"
+
+test-editors: $(VENV)/.ready-dev ## run the tests in real editors, which are installed into your cache folder
+	@echo "qwen-ls: installing the editors that are not there yet; the first time takes minutes" >&2
+	@PYTHON="$(abspath $(BIN))/python" bash tests/editors/install.sh >/dev/null || [ $$? -eq 75 ]
+	@QWEN_LS_SCREENS="$${QWEN_LS_SCREENS-build/screens}" $(BIN)/python -m pytest tests/editors -m editors $(ARGS)
 
 lint: $(VENV)/.ready-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.types import CompletionRequest
+    from qwen_ls.entries import Row
     from qwen_ls.ledger import Ledger
     from qwen_ls.settings import Settings
+    from qwen_ls.sums import Sums
     from qwen_ls.usage import Received
 
     Price = Callable[[Target, Usage], tuple[float, str] | None]
@@ -184,6 +186,19 @@ class Books:
         """Book one of `requests`, `shown`, `accepted`."""
         account = _account(target) if target else Account()
         self._note(Entry(self._wall(), account, Amounts(**{what: 1})))
+
+    async def today(self) -> Sums:
+        """What all servers of this user have booked since midnight."""
+        from qwen_ls.entries import day_of
+        from qwen_ls.sums import Sums
+
+        day, _ = day_of(self._wall())
+
+        def read(ledger: Ledger) -> list[Row]:
+            self._book_pending(ledger)
+            return [row for row in ledger.rows(day) if row.day == day]
+
+        return Sums.of(await self._in_thread(lambda: self._with_ledger(read)))
 
     # --- settings and life ----------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ class CompletionService:
         numbers = itertools.count(1)
         self._screen = Screen(clock, new_id or (lambda: f"c{next(numbers)}"))
         self._enabled = True
+        self._accepted_id = ""
         self._endpoint = Endpoint(
             settings, connect=connect, notify=notify, clock=clock, wall=wall, random=random
         )
@@ -250,8 +251,9 @@ class CompletionService:
     # --- what the user and the editor do --------------------------------------------------------------------
 
     def accepted(self, completion_id: str) -> None:
-        """The user accepted a completion."""
-        if completion_id:
+        """The user accepted a completion, or a part of it: it counts once."""
+        if completion_id and completion_id != self._accepted_id:
+            self._accepted_id = completion_id
             self._count("accepted")
         self._screen.accepted(completion_id)
 
@@ -278,6 +280,12 @@ class CompletionService:
         """Why the last request showed what it showed. Plain values, no document text."""
         calls = {"calls": self._caller.n_calls, "tokens": self._caller.n_tokens}
         return self._report.as_dict() | {"counts": self._counts | calls, "status": self.status().kind}
+
+    async def usage(self) -> dict[str, Any]:
+        """Whom calls go to, and what this user has used today, on this machine, as plain values."""
+        target = self._endpoint.target
+        asked = {"provider": target.provider.name, "model": target.model} if target else {}
+        return {"provider": "", "model": ""} | asked | {"today": (await self._books.today()).as_dict()}
 
     def status(self) -> Status:
         """What the service is doing."""

@@ -23,13 +23,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(os.environ.pop("QWEN_LS_LEDGER_DIR", ""), ignore_errors=True)
 
 
+OPT_IN = {
+    "gateway": "THE GATEWAY WAS NOT TESTED: opt in with -m gateway",
+    "editors": "THE EDITORS WERE NOT TESTED: opt in with make test-editors",
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that install a gateway run only where they are asked for by name."""
-    if "gateway" in str(config.option.markexpr):
-        return
+    """Tests that install other programs run only where they are asked for by name."""
+    left_out = {marker: why for marker, why in OPT_IN.items() if marker not in str(config.option.markexpr)}
     for item in items:
-        if item.get_closest_marker("gateway"):
-            item.add_marker(pytest.mark.skip(reason="THE GATEWAY WAS NOT TESTED: opt in with -m gateway"))
+        for marker, why in left_out.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,7 @@ FORBIDDEN = {
     "screen.py": SHELL | LSP | {"httpx", "qwen_ls.backend"},
     "flight.py": LSP | {"httpx", "time", "qwen_ls.backend"},
     "flights.py": LSP | {"httpx", "time", "qwen_ls.backend"},
+    "sums.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},

@@ -6,15 +6,16 @@ import html
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls.books import ledger_path
 from qwen_ls.commands import EXIT_DONE, EXIT_USAGE, CommandError
-from qwen_ls.entries import Amounts, day_of
+from qwen_ls.entries import day_of
 from qwen_ls.ledger import Ledger, LedgerError
+from qwen_ls.sums import Sums
 
 if TYPE_CHECKING:
     import argparse
@@ -25,38 +26,6 @@ if TYPE_CHECKING:
 HEADS = ("model", "requests", "calls", "shown", "accepted", "tokens in", "out", "cached", "cost")
 NOTHING = "nothing yet"
 ESTIMATED = "~: with a part that is estimated, of answers that were cut or not counted by the endpoint"
-
-
-@dataclass(slots=True)
-class Sums:
-    """What one model has brought in a span of days."""
-
-    amounts: Amounts = field(default_factory=Amounts)
-    money: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """By currency: the amount, and the part of it that is estimated."""
-
-    def add(self, row: Row) -> None:
-        """Add a day's row."""
-        self.amounts += row.amounts
-        if row.currency:
-            money, estimated = self.money.get(row.currency, (0.0, 0.0))
-            self.money[row.currency] = (money + row.amounts.money, estimated + row.amounts.estimated_money)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The sums as plain values."""
-        counts = {key: value for key, value in asdict(self.amounts).items() if "money" not in key}
-        return counts | {
-            "cached_share": round(self.cached_share, 4),
-            "cost": [
-                {"currency": currency, "amount": round(money, 6), "estimated": round(estimated, 6)}
-                for currency, (money, estimated) in sorted(self.money.items())
-            ],
-        }
-
-    @property
-    def cached_share(self) -> float:
-        """The part of the prompts' tokens that came from the context cache, where the endpoint counted."""
-        return self.amounts.cached_tokens / max(self.amounts.counted_prompt_tokens, 1)
 
 
 @dataclass(frozen=True, slots=True)

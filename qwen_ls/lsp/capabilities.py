@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qwen_ls import __version__
+from qwen_ls.lsp.clients import client_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMANDS = ("qwen-ls.accepted", "qwen-ls.explain", "qwen-ls.status", "qwen-ls.toggle", "qwen-ls.clearCache")
+COMMANDS = (
+    "qwen-ls.accepted",
+    "qwen-ls.explain",
+    "qwen-ls.status",
+    "qwen-ls.usage",
+    "qwen-ls.toggle",
+    "qwen-ls.clearCache",
+)
+TRIGGER_CHARACTERS = (" ", "\n", "(", "[", "{", ".", ",", ":", "=")
+"""After these a client's completion list asks as it does after the letters of a word."""
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 INCREMENTAL = 2
 """LSP `TextDocumentSyncKind.Incremental`."""
@@ -28,6 +38,8 @@ def initialize_result(params: Mapping[str, Any]) -> dict[str, Any]:
     if not registers_dynamically(params):
         # An object: some clients take an empty one for null.
         capabilities["inlineCompletionProvider"] = {"workDoneProgress": False}
+    if takes_items(params):
+        capabilities["completionProvider"] = {"triggerCharacters": list(TRIGGER_CHARACTERS)}
     return {"capabilities": capabilities, "serverInfo": {"name": "qwen-ls", "version": __version__}}
 
 
@@ -41,6 +53,17 @@ def position_encoding(params: Mapping[str, Any]) -> str:
 def registers_dynamically(params: Mapping[str, Any]) -> bool:
     """Whether inline completion is registered after `initialized`, as the client prefers it."""
     return _client(params, "textDocument", "inlineCompletion", "dynamicRegistration") is True
+
+
+def takes_items(params: Mapping[str, Any]) -> bool:
+    """Whether suggestions are items of the completion list: the client has no inline completion beside it."""
+    info = params.get("clientInfo")
+    name = info.get("name") if isinstance(info, dict) else None
+    return (
+        client_named(name if isinstance(name, str) else None).takes_items
+        and isinstance(_client(params, "textDocument", "completion"), dict)
+        and not isinstance(_client(params, "textDocument", "inlineCompletion"), dict)
+    )
 
 
 def _client(params: Mapping[str, Any], *path: str) -> Any:

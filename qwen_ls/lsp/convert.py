@@ -154,12 +154,7 @@ def selected_completion(selected: tuple[Range, str] | None, snapshot: Snapshot) 
 
 def completion_list(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
     """An `InlineCompletionList` with one item, as the client needs it; with none where nothing is left."""
-    text, end_offset = completion.text, completion.end
-    covered = snapshot.document.text[snapshot.offset : end_offset]
-    if client.draws_over and covered and text.endswith(covered):
-        text, end_offset = text.removesuffix(covered), snapshot.offset
-    if client.line_feeds_only:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text, end_offset = fitted(completion, snapshot, client)
     if not text:
         return {"items": []}
     start, end = snapshot.range_for(completion.start, end_offset)
@@ -167,10 +162,22 @@ def completion_list(completion: Completion, snapshot: Snapshot, client: Client) 
         "insertText": text,
         "filterText": text,
         "range": {"start": start._asdict(), "end": end._asdict()},
-        "command": {
-            "title": "Suggestion accepted",
-            "command": ACCEPTED_COMMAND,
-            "arguments": [completion.id],
-        },
+        "command": accepted_command(completion),
     }
     return {"items": [item]}
+
+
+def fitted(completion: Completion, snapshot: Snapshot, client: Client) -> tuple[str, int]:
+    """A completion's text as the client must have it, and the offset to which it replaces."""
+    text, end_offset = completion.text, completion.end
+    covered = snapshot.document.text[snapshot.offset : end_offset]
+    if client.draws_over and covered and text.endswith(covered):
+        text, end_offset = text.removesuffix(covered), snapshot.offset
+    if client.line_feeds_only:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text, end_offset
+
+
+def accepted_command(completion: Completion) -> dict[str, Any]:
+    """What an item tells the client to send when the user has accepted it."""
+    return {"title": "Suggestion accepted", "command": ACCEPTED_COMMAND, "arguments": [completion.id]}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from qwen_ls.core.budget import window_chars
-from qwen_ls.core.types import Completion, Reason
-from qwen_ls.lsp import convert
+from qwen_ls.core.types import Completion, Reason, TriggerKind
+from qwen_ls.lsp import convert, popup
+from qwen_ls.lsp.acceptance import taken
 from qwen_ls.lsp.capabilities import registers_dynamically
-from qwen_ls.lsp.completions import SUPERSEDED, nothing
+from qwen_ls.lsp.completions import INLINE, SUPERSEDED, Kind
 from qwen_ls.lsp.convert import InvalidParamsError, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qwen_ls.core.types import SelectedCompletion, TriggerKind
-    from qwen_ls.lsp.documents import Snapshot
+    from qwen_ls.core.types import SelectedCompletion, Skip
+    from qwen_ls.lsp.acceptance import Offer
+    from qwen_ls.lsp.clients import Client
+    from qwen_ls.lsp.documents import Change, Snapshot
     from qwen_ls.lsp.session import QwenLanguageServer
 
 logger = logging.getLogger(__name__)
@@ -49,6 +53,7 @@ def register(server: QwenLanguageServer) -> None:
     protocol.request_routes |= {
         types.SHUTDOWN: lambda request_id, _: server.on_shutdown(request_id),
         types.TEXT_DOCUMENT_INLINE_COMPLETION: lambda *request: inline_completion(server, *request),
+        types.TEXT_DOCUMENT_COMPLETION: lambda *request: completion(server, *request),
         types.WORKSPACE_EXECUTE_COMMAND: lambda *request: execute_command(server, *request),
     }
 
@@ -132,11 +137,14 @@ def _change(server: QwenLanguageServer, raw: dict[str, Any], raw_changes: Any) -
         raise
     if not server.documents.change(uri, version=version, changes=changes):
         logger.warning("ignored a change of a document that is not open")
+    elif changes and (offer := server.offers.get(uri)):
+        _infer_acceptance(server, uri, offer, changes[-1])
 
 
 def _close(server: QwenLanguageServer, raw: Any) -> None:
     uri, _ = convert.identified(raw)
-    server.completions.settle(uri, nothing())
+    server.completions.clear(uri)
+    server.offers.pop(uri, None)
     if server.documents.close(uri):
         server.service.forget(uri)
 
@@ -145,23 +153,53 @@ def _close(server: QwenLanguageServer, raw: Any) -> None:
 
 
 def inline_completion(server: QwenLanguageServer, request_id: int | str, params: Any) -> None:
-    """Take the snapshot, and start the work."""
+    """Ghost text, for the clients that draw it."""
     ask = convert.ask(params)
     if ask.trigger == 0:
         server.triggers_from_zero = True
+    trigger = convert.trigger_kind(ask.trigger, from_zero=server.triggers_from_zero)
+    _begin(server, request_id, ask, trigger, INLINE, convert.completion_list)
+
+
+def completion(server: QwenLanguageServer, request_id: int | str, params: Any) -> None:
+    """An item of the completion list, for the clients that have nothing better."""
+    # Its trigger kinds do not tell a key from a command: "invoked" is said of both.
+    kind = Kind(popup.NOTHING, popup.UNFINISHED, server.client.item_patience_s)
+    ask = convert.ask(params)
+
+    def listed(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
+        server.offers[ask.uri] = popup.offered(completion, snapshot, client)
+        return popup.completion_list(completion, snapshot, client)
+
+    _begin(server, request_id, ask, TriggerKind.AUTOMATIC, kind, listed)
+
+
+def _begin(
+    server: QwenLanguageServer,
+    request_id: int | str,
+    ask: convert.Ask,
+    trigger: TriggerKind,
+    kind: Kind,
+    shape: Callable[[Completion, Snapshot, Client], dict[str, Any]],
+) -> None:
+    """Take the snapshot, and start the work."""
     before_chars, after_chars = window_chars(server.configuration.settings.prompt_tokens)
     snapshot = server.documents.snapshot(
         ask.uri, ask.position, before_chars=before_chars, after_chars=after_chars
     )
     if snapshot is None:
-        server.protocol.answer(request_id, nothing())
+        server.protocol.answer(request_id, kind.nothing)
         return
-    trigger = convert.trigger_kind(ask.trigger, from_zero=server.triggers_from_zero)
     selected = convert.selected_completion(ask.selected, snapshot)
     waited_s = max(server.client.held_back_s, server.documents.unchanged_for_s(ask.uri))
-    server.completions.start(
-        request_id, ask.uri, lambda: _complete(server, snapshot, trigger, selected, waited_s)
-    )
+
+    async def work() -> dict[str, Any] | None:
+        result = await _complete(server, snapshot, trigger, selected, waited_s)
+        if isinstance(result, Completion):
+            return shape(result, snapshot, server.client)
+        return SUPERSEDED if result.reason is Reason.SUPERSEDED else kind.nothing
+
+    server.completions.start(request_id, ask.uri, work, kind)
 
 
 async def _complete(
@@ -170,15 +208,12 @@ async def _complete(
     trigger: TriggerKind,
     selected: SelectedCompletion | None,
     waited_s: float,
-) -> dict[str, Any] | None:
-    """Ask the service; what comes back is the request's answer."""
+) -> Completion | Skip:
+    """Ask the service, once it has the client's settings."""
     await server.settled()
-    result = await server.service.complete(
+    return await server.service.complete(
         snapshot.document, snapshot.offset, trigger, selected=selected, waited_s=waited_s
     )
-    if isinstance(result, Completion):
-        return convert.completion_list(result, snapshot, server.client)
-    return SUPERSEDED if result.reason is Reason.SUPERSEDED else nothing()
 
 
 def did_show(server: QwenLanguageServer, params: Any) -> None:
@@ -186,7 +221,10 @@ def did_show(server: QwenLanguageServer, params: Any) -> None:
 
 
 def did_partially_accept(server: QwenLanguageServer, params: Any) -> None:
-    """Copilot's clients say that a part of a suggestion was taken; the change itself tells us more."""
+    """Copilot's clients say that a part of a suggestion was taken, and which one by the item's command."""
+    command = field(params, "item", dict).get("command")
+    arguments = command.get("arguments") if isinstance(command, dict) else None
+    _accepted(server, arguments if isinstance(arguments, list) else [])
 
 
 # Commands
@@ -199,12 +237,34 @@ def execute_command(server: QwenLanguageServer, request_id: int | str, params: A
         raise InvalidParamsError("there is no such command")
     arguments = params.get("arguments")
     result = command(server, arguments if isinstance(arguments, list) else [])
-    server.protocol.answer(request_id, result)
+    if isinstance(result, Coroutine):
+        server.spawn(_answer_with(server, request_id, result))
+    else:
+        server.protocol.answer(request_id, result)
+
+
+async def _answer_with(
+    server: QwenLanguageServer, request_id: int | str, work: Coroutine[Any, Any, Any]
+) -> None:
+    """Answer with what the work comes to; null where it fails, or the session ends before."""
+    result = None
+    try:
+        result = await work
+    finally:
+        server.protocol.answer(request_id, result)
 
 
 def _accepted(server: QwenLanguageServer, arguments: list[Any]) -> None:
     if arguments and isinstance(arguments[0], str):
         server.service.accepted(arguments[0])
+
+
+def _infer_acceptance(server: QwenLanguageServer, uri: str, offer: Offer, change: Change) -> None:
+    """Of an item in a list; a client that runs its command as well tells the same once more."""
+    document = server.documents.get(uri)
+    text = taken(offer, document, change, server.documents.encoding) if document else ""
+    if text and (text == offer.text or server.client.accepts_parts):
+        server.service.accepted(offer.id)
 
 
 def _explain(server: QwenLanguageServer, arguments: list[Any]) -> Any:
@@ -214,6 +274,10 @@ def _explain(server: QwenLanguageServer, arguments: list[Any]) -> Any:
 def _status(server: QwenLanguageServer, arguments: list[Any]) -> Any:
     status = server.service.status()
     return {"kind": status.kind, "text": status.text}
+
+
+def _usage(server: QwenLanguageServer, arguments: list[Any]) -> Coroutine[Any, Any, dict[str, Any]]:
+    return server.service.usage()
 
 
 def _toggle(server: QwenLanguageServer, arguments: list[Any]) -> Any:
@@ -230,6 +294,7 @@ COMMANDS: dict[str, Callable[[QwenLanguageServer, list[Any]], Any]] = {
     convert.ACCEPTED_COMMAND: _accepted,
     "qwen-ls.explain": _explain,
     "qwen-ls.status": _status,
+    "qwen-ls.usage": _usage,
     "qwen-ls.toggle": _toggle,
     "qwen-ls.clearCache": _clear_cache,
 }

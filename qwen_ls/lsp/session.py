@@ -27,6 +27,7 @@ from qwen_ls.lsp.workarounds import make_converter, quiet_loggers
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from qwen_ls.lsp.acceptance import Offer
     from qwen_ls.lsp.configuration import Load
     from qwen_ls.lsp.transport import Writer
     from qwen_ls.report import Notice, Status
@@ -73,6 +74,8 @@ class QwenLanguageServer(LanguageServer):
         self.on_ready: Callable[[], None] = lambda: None
         """Called once, when all that stays has been made."""
         self.client = OTHER
+        self.offers: dict[str, Offer] = {}
+        """The suggestion that stands in the client's list, by document; none where it is drawn inline."""
         self.triggers_from_zero = False
         self._make_service = make_service
         self._service: CompletionService | None = None

@@ -30,6 +30,8 @@ class ScriptedService:
     unwound: int = 0
     calls: list[Any] = field(default_factory=list)
     answer: Completion | Skip | None = None
+    counted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the usage is known."""
 
     def look_at(self, workspace: object, roots: Any) -> None:
         self.roots = roots
@@ -98,6 +100,10 @@ class ScriptedService:
 
     def explain(self) -> dict[str, Any]:
         return {"asked": len(self.asked), "running": self.running, "calls": self.calls}
+
+    async def usage(self) -> dict[str, Any]:
+        await self.counted.wait()
+        return {"model": "scripted"}
 
     def status(self) -> Status:
         return Status("ready")

@@ -213,6 +213,22 @@ async def test_commands(line: Line, command: str, result: Any) -> None:
     assert line.answer_to(1)["result"] == result
 
 
+@pytest.mark.parametrize(("ending", "result"), [("counted", {"model": "scripted"}), ("shutdown", None)])
+async def test_usage_is_answered_once_when_it_is_known_or_the_session_ends(
+    line: Line, ending: str, result: Any
+) -> None:
+    line.initialize()
+    line.send(request(1, "workspace/executeCommand", {"command": "qwen-ls.usage"}))
+    await turns()
+    assert [answer["id"] for answer in line.answers()] == ["init"]
+    if ending == "shutdown":
+        line.send(request(2, "shutdown"))
+    else:
+        line.server.service.counted.set()
+    await turns()
+    assert line.answer_to(1)["result"] == result
+
+
 async def test_the_real_service_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DASHSCOPE_API_KEY", raising=False)
     line = Line(scripted_server.create(make_service=None))

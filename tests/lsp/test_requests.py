@@ -50,6 +50,15 @@ async def test_a_completion(line: Line) -> None:
     assert ("accepted", item["command"]["arguments"][0]) in line.server.service.calls
 
 
+async def test_a_part_that_was_taken_is_told_with_its_completion(line: Line) -> None:
+    line.send(did_open(URI, "x = \n"), ask(1, URI, 0, 4))
+    await turns()
+    ((_, result),) = results(line)
+    (item,) = result["items"]
+    line.send(notification("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": 1}))
+    assert ("accepted", item["command"]["arguments"][0]) in line.server.service.calls
+
+
 @pytest.mark.parametrize(
     ("script", "result"),
     [

@@ -303,6 +303,16 @@ async def test_requests_shown_and_accepted_are_counted(stages: Any, file: Path) 
     assert (found.requests, found.calls, found.shown, found.accepted) == (2, 1, 1, 1)
 
 
+async def test_a_completion_accepted_in_parts_counts_once(stages: Any, file: Path) -> None:
+    stage = stages()
+    stage.backend.script = ["sum(xs)"]
+    shown = await ask(stage, "total = █")
+    for _ in range(3):
+        stage.service.accepted(shown.id)
+    await stage.service.aclose()
+    assert booked(file).accepted == 1
+
+
 def damage(file: Path) -> None:
     file.write_bytes(b"not a database " * 100)
 
@@ -520,3 +530,21 @@ def test_every_error_that_a_limit_makes_is_in_the_tree() -> None:
 def test_prices(settings: dict[str, str], usage: Usage, expected: Any) -> None:
     found = price(resolve(Settings(**settings)), usage)
     assert found == (expected if expected is None else (pytest.approx(expected[0]), expected[1]))
+
+
+async def test_usage_names_the_model_and_counts_what_all_editors_used_today(stages: Any) -> None:
+    one, two = stages(), stages()
+    for number, stage in enumerate((one, two)):
+        assert isinstance(await ask(stage, f"x{number} = █", INVOKED), Completion)
+    before = await one.service.usage()  # what the other has not written down yet is missing
+    await two.service.aclose()
+    after = await one.service.usage()
+    assert after["model"] == one.backend.target.model
+    assert [told["today"]["calls"] for told in (before, after)] == [1, 2]
+    (cost,) = after["today"]["cost"]
+    assert cost["amount"] > 0
+
+
+async def test_usage_is_there_before_anything_was_asked(stages: Any) -> None:
+    told = await stages().service.usage()
+    assert (told["model"], told["today"]["calls"], told["today"]["cost"]) == ("", 0, [])
