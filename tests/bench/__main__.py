@@ -26,7 +26,8 @@ from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import Behaviour, FakeDashScope
 from tests.fake_dashscope.record import Recorded
 
-SUGGESTION = "x" * 3000
+SUGGESTION = " + ".join(f"value_{n * n}" for n in range(300))
+"""What is typed along with: long enough for all rounds, and no line that repeats itself."""
 LEDGER_DIR = os.environ.get("QWEN_LS_LEDGER_DIR") or tempfile.mkdtemp(prefix="qwen-ls-bench-")
 BARE = [PYTHON, "-m", "tests.bench.bare"]
 STOCK = [PYTHON, "-m", "tests.bench.stock"]
@@ -78,7 +79,7 @@ def keystrokes(size: str, rounds: int, fake: FakeDashScope) -> Rows:
             server.complete(line, column)
         for n in range(rounds):
             for name, server in servers.items():
-                change = typed(line, column + n, "x", n + 1)
+                change = typed(line, column + n, SUGGESTION[n], n + 1)
                 start = time.perf_counter()
                 result = server.complete(line, column + n + 1, change)
                 times[name].append(time.perf_counter() - start)
