@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from qwen_ls.core.text import lines_of
+from qwen_ls.core.text import lines_of, n_lines
 
 CHARS_PER_TOKEN = 3.2
 WIDE_CHARS_PER_TOKEN = 1.5
@@ -107,7 +107,7 @@ def need(text: str, tokens: float) -> float:
 
 def cost(text: str) -> float:
     """The tokens to reckon with: the estimate, and half a token for each line's indentation."""
-    return estimate_tokens(text) + 0.5 * len(lines_of(text))
+    return estimate_tokens(text) + 0.5 * n_lines(text)
 
 
 def _cut_prefix(prefix: str, tokens: float, first_line: int, *, grid: int) -> str:

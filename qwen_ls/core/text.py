@@ -22,6 +22,12 @@ def lines_of(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
+def n_lines(text: str) -> int:
+    """How many lines `lines_of` has, counted without cutting them out."""
+    ends = text.count("\n") + text.count("\r") - text.count("\r\n")
+    return ends + (not text.endswith(("\n", "\r")) if text else 0)
+
+
 def each_line(text: str) -> Iterator[str]:
     """The text's lines, one after the other: for who needs the first few of a long text."""
     return (match.group() for match in _LINE.finditer(text))

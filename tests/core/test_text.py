@@ -15,6 +15,7 @@ LINEY = st.text(alphabet=st.sampled_from("ab \t\n\r\f\v\x1c\x85\u2028😀\ud800(
 def test_lines_join_to_the_text_and_only_lsp_line_ends_end_them(value: str) -> None:
     lines = text.lines_of(value)
     assert "".join(lines) == value
+    assert text.n_lines(value) == len(lines)
     for line in lines[:-1]:
         assert line.endswith(("\n", "\r"))
     for line in lines:
