@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from qwen_ls.backend.base import LimitError
 from qwen_ls.core.limits import Limits, Refusal, Want
@@ -79,6 +79,14 @@ class Ticket:
     reservation: int | None = None
     is_shared: bool = False
     """Whether the shared ledger holds the reservation, and not one of our own."""
+
+
+class Cost(NamedTuple):
+    """What a call has cost; no currency where its price is not known."""
+
+    money: float
+    currency: str
+    is_estimated: bool
 
 
 class Books:
@@ -164,8 +172,8 @@ class Books:
             with contextlib.suppress(RuntimeError):  # closed meanwhile; it will be counted as estimated
                 self._in_thread(lambda: self._with_ledger(lambda ledger: ledger.release(number)))
 
-    def settle(self, ticket: Ticket, received: Received) -> None:
-        """Book a call that has ended."""
+    def settle(self, ticket: Ticket, received: Received) -> Cost:
+        """Book a call that has ended; returns what it has cost."""
         found = used(ticket.prompt_tokens, received)
         usage, is_estimated = found.usage, found.is_estimated
         money, currency = self._cost(ticket.target, usage)
@@ -181,6 +189,7 @@ class Books:
         )
         account = _account(ticket.target)
         self._note(Entry(self._wall(), account, amounts, currency, ticket.reservation, ticket.is_shared))
+        return Cost(money, currency, is_estimated)
 
     def count(self, what: str, target: Target | None) -> None:
         """Book one of `requests`, `shown`, `accepted`."""

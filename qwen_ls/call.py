@@ -95,6 +95,7 @@ class Question:
             snippet_format=target.row.snippet_format,
         )
         self.gathered.sent(prompt)
+        self.report.prompt = prompt
         self.report.snippets(around.snippets)
         if self.image and target.sees:
             prompt = with_image(prompt, self.image)
@@ -137,6 +138,7 @@ async def ask_model(
         target = backend.target
     raw = await _continued(backend, raw, question)
     report.usage(raw.usage)
+    report.said = raw.text
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
     text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
     return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
@@ -259,7 +261,8 @@ async def _booked(
     try:
         raw = await _read(backend, request, hole, question, received, said=said)
     finally:
-        question.books.settle(ticket, received)
+        cost = question.books.settle(ticket, received)
+        question.report.cost(cost.money, cost.currency, is_estimated=cost.is_estimated)
     return _stopped(raw, question.settings.stop)
 
 

@@ -133,6 +133,13 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
     )
     complete.add_argument("--json", action="store_true", help="print the completion and its origin as JSON")
     complete.add_argument(
+        "--explain",
+        nargs="?",
+        const="answer",
+        choices=["answer", "prompt"],
+        help="print how it came instead: what the model said, what each step made of it; `prompt`: that too",
+    )
+    complete.add_argument(
         "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
     )
 

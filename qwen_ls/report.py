@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from qwen_ls.backend.plan import Target
     from qwen_ls.core.postprocess import Change
-    from qwen_ls.core.types import Document, Skip, Snippet, TriggerKind, Usage
+    from qwen_ls.core.types import Document, Prompt, Skip, Snippet, TriggerKind, Usage
 
 
 class Level(enum.StrEnum):
@@ -65,6 +65,9 @@ class Report:
     timings_ms: dict[str, float] = field(default_factory=dict)
     steps: list[Change] = field(default_factory=list)
     """The post-processing steps that changed the answer. They hold text: `as_dict` has their names only."""
+    said: str = field(default="", repr=False)
+    """What the model said, as it came. Only `explanation` shows this, the steps' texts, and the prompt."""
+    prompt: Prompt | None = field(default=None, repr=False)
 
     @classmethod
     def begin(cls, clock: Callable[[], float], document: Document, trigger: TriggerKind) -> Report:
@@ -108,6 +111,16 @@ class Report:
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens,
                 "cached_tokens": usage.cached_tokens,
+            }
+
+    def cost(self, money: float, currency: str, *, is_estimated: bool) -> None:
+        """A call of this request has cost so much."""
+        before = self.facts.get("cost", {})
+        if currency:
+            self.facts["cost"] = {
+                "amount": round(money + before.get("amount", 0.0), 6),
+                "currency": currency,
+                "estimated": is_estimated or before.get("estimated", False),
             }
 
     def end(self, outcome: Completion | Skip) -> Completion | Skip:

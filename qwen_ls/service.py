@@ -287,6 +287,12 @@ class CompletionService:
         asked = {"provider": target.provider.name, "model": target.model} if target else {}
         return {"provider": "", "model": ""} | asked | {"today": (await self._books.today()).as_dict()}
 
+    def explanation(self, *, with_prompt: bool = False) -> str:
+        """The last request's life as a Markdown document, with what the model said, for the user's eyes."""
+        from qwen_ls.explanation import markdown
+
+        return markdown(self._report, with_prompt=with_prompt)
+
     def status(self) -> Status:
         """What the service is doing."""
         if not self._enabled or not self.settings.enabled:

@@ -49,6 +49,7 @@ FORBIDDEN = {
     "sums.py": LSP | {"httpx", "asyncio", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "images.py": LSP | {"httpx", "asyncio", "socket", "qwen_ls.backend", "qwen_ls.lsp", "qwen_ls.service"},
     "model_rows.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
+    "explanation.py": SHELL | LSP | {"httpx", "qwen_ls.backend"},
     "report.py": SHELL | LSP | {"httpx"},
     "settings.py": SHELL | LSP | {"httpx", "qwen_ls.core", "qwen_ls.backend"},
     "sources.py": LSP | {"httpx", "asyncio", "socket"},

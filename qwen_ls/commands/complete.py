@@ -6,21 +6,20 @@ import asyncio
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qwen_ls.commands import STDIN, CommandError, documents, outcome, preparation
+from qwen_ls.commands import EXIT_DONE, STDIN, CommandError, documents, outcome, preparation
 from qwen_ls.commands.documents import Place
 from qwen_ls.core.redact import denied
-from qwen_ls.core.types import Document, Reason, Skip, TriggerKind
+from qwen_ls.core.types import Completion, Document, Reason, Skip, TriggerKind
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from qwen_ls.backend.base import Backend
-    from qwen_ls.core.types import Completion
     from qwen_ls.settings import Settings
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -32,6 +31,8 @@ class Outcome:
 
     result: Completion | Skip
     story: dict[str, Any]
+    explanation: str = field(default="", repr=False)
+    """The story as a Markdown document, with what the model said; the prompt too where it was asked for."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -55,7 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     from qwen_ls.backend.connect import connect
 
     roots = (preparation.project_root(near or Path.cwd()),)
-    found = asyncio.run(complete(document, offset, settings, connect, roots))
+    with_prompt = arguments.explain == "prompt"
+    found = asyncio.run(complete(document, offset, settings, connect, roots, with_prompt=with_prompt))
+    if arguments.explain:
+        print(found.explanation, end="")
+        return EXIT_DONE if isinstance(found.result, Completion) else outcome.exit_code(str(found.result))
     if isinstance(found.result, Skip):
         raise CommandError(outcome.line(str(found.result)), outcome.exit_code(str(found.result)))
     if arguments.json:
@@ -73,6 +78,8 @@ async def complete(
     settings: Settings,
     connect: Callable[[Settings], Backend],
     roots: tuple[Path, ...] = (),
+    *,
+    with_prompt: bool = False,
 ) -> Outcome:
     """Ask for one completion, as an editor does whose user asked for it; images may come from `roots`."""
     from qwen_ls.backend.prices import price
@@ -84,7 +91,7 @@ async def complete(
     try:
         await service.warm()
         result = await service.complete(document, offset, TriggerKind.INVOKED)
-        return Outcome(result, service.explain())
+        return Outcome(result, service.explain(), service.explanation(with_prompt=with_prompt))
     finally:
         await service.aclose()
 

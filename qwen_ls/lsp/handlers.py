@@ -268,6 +268,10 @@ def _infer_acceptance(server: QwenLanguageServer, uri: str, offer: Offer, change
 
 
 def _explain(server: QwenLanguageServer, arguments: list[Any]) -> Any:
+    """The last request's story: plain values without any text, or a document with all of it."""
+    how = arguments[0] if arguments and isinstance(arguments[0], dict) else {}
+    if how.get("as") == "markdown":
+        return server.service.explanation(with_prompt=bool(how.get("prompt")))
     return server.service.explain()
 
 

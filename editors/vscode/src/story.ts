@@ -16,6 +16,9 @@ const SOURCES: Readonly<Record<string, string>> = {
   network: 'the model was asked',
   cache: 'the same question had been asked before',
   'type-through': 'the rest of the suggestion that was shown',
+  streak: 'the model had said it after the suggestion that was shown',
+  'walk-back': 'a question from further left on the line had been answered with what was typed since',
+  fuzzy: 'the same question, but for a small edit above, had been answered before',
 };
 
 /** What happened, as a person would tell it, and the figures below. */

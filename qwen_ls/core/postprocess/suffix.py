@@ -137,7 +137,19 @@ def covered(text: str, context: CompletionContext) -> int:
     range covers the editor's, so that they are replaced and not doubled: as few as make the line's brackets
     and quotes agree.
     """
-    return _n_covered(text, context) or 0
+    count = _n_covered(text, context)
+    if count or (count == 0 and _is_code(context, text)):
+        return count
+    return _n_brought(text, context)
+
+
+def _is_code(context: CompletionContext, text: str) -> bool:
+    """Whether what stands right of the cursor is code, also with the text before it."""
+    if context.line_suffix[:1] not in tuple(CLOSERS):
+        return True  # there is nothing to ask about
+    syntax, start = syntax_of(context.document.language_id), _line_start(context)
+    states = (scan(line_before(context) + added, syntax, start) for added in ("", text))
+    return all(state.in_code and state.comment is None for state in states)
 
 
 def _n_covered(text: str, context: CompletionContext) -> int | None:
@@ -150,19 +162,25 @@ def _n_covered(text: str, context: CompletionContext) -> int | None:
     for count in _closer_ends(tail, syntax):
         after = _open(scan(line + text + tail[count:], syntax, start))
         if after == as_it_is or (count and after == _open(start)):
-            return _with_rest(text, tail, count or _n_closed_in_string(text, tail, context))
+            return _with_rest(text, tail, count)
     return None
 
 
-def _n_closed_in_string(text: str, tail: str, context: CompletionContext) -> int:
-    """As `covered`, inside a string: brackets mean nothing there, but an editor closes them all the same."""
-    if not (inside := _line_state(context).inside):
-        return 0
-    first = text.partition("\n")[0].partition(inside[-1:])[0]
-    unmatched = (closer for closer, _ in scan(first, syntax_of("plaintext"), State()).unmatched)
+def _n_brought(text: str, context: CompletionContext) -> int:
+    """As `covered`, where the whole line says nothing: by the closers that the text brings, in their order.
+
+    In a string or a comment brackets mean nothing, but an editor closes them all the same; and a block that
+    the answer has opened and not closed never agrees.
+    """
+    tail, here = context.line_suffix, _line_state(context)
+    if here.in_code and here.comment is None:
+        state = scan(text, syntax_of(context.document.language_id))
+    else:
+        first = text.partition("\n")[0]
+        state = scan(first.partition(here.inside)[0] if here.inside else first, syntax_of(""))
     count = 0
-    for closer in unmatched:
-        if tail[count : count + 1] != closer or closer not in CLOSERS:
+    for closer, _ in state.unmatched:
+        if closer not in CLOSERS or tail[count : count + 1] != closer:
             break
         count += 1
     return count

@@ -97,7 +97,9 @@ def choose(ranked: Iterable[Snippet], tokens: float, *, beside: Sequence[Snippet
         if any(repeats(snippet, other) for other in (*beside, *chosen)):
             continue
         short = shortened(snippet, most)
-        if short is not None and price(short) <= tokens:
+        if short is None or price(short) > tokens:
+            continue
+        if not any(repeats(short, other) for other in (*beside, *chosen)):
             chosen.append(short)
             tokens -= price(short)
     return chosen
