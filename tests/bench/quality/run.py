@@ -8,12 +8,14 @@ answer a hole; a program runs in a sandbox (`tests.bench.quality.sandbox`).
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from qwen_ls.local.weights import MODEL
 from tests.bench.quality import problems, reuse
 from tests.bench.quality.arms import LAYOUTS, Raw, Through
 from tests.bench.quality.problems import Problem
@@ -21,6 +23,8 @@ from tests.bench.quality.scoring import Answer, record, score, summed_up, table
 
 Records = dict[tuple[str, str], dict[str, Any]]
 """By arm and hole."""
+SEVERAL_LINES = {"multi-line", "random-span"}
+"""The sets whose holes are asked for explicitly, and to the answer's own end."""
 
 
 class Arm(Protocol):
@@ -35,8 +39,16 @@ class Arm(Protocol):
         """It is not needed any more."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the arms over the holes; print the table."""
+OpenArms = Callable[[argparse.Namespace], contextlib.AbstractContextManager[list[Arm]]]
+
+
+def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
+    """Run the arms over the holes; print the table, also when stopped by Ctrl-C.
+
+    Args:
+        arguments: the command line's.
+        open_arms: makes the arms; by default, those of the local model.
+    """
     options = _parser().parse_args(arguments)
     if options.reuse:
         print(reuse.table())
@@ -44,11 +56,15 @@ def main(arguments: Sequence[str]) -> int:
     holes = problems.spread(problems.load(options.set, options.data), options.limit)
     results = read_results(options.results)
     try:
-        _with_engine(options, holes, results)
+        with (open_arms or local_arms)(options) as arms:
+            for line in compare(arms, holes, results, one_line=options.set not in SEVERAL_LINES):
+                print(line, file=sys.stderr, flush=True)
+                write(options.results, results)
     except KeyboardInterrupt:
         print("stopped; so far:", file=sys.stderr)
+        write(options.results, results)
     figures = by_arm(results.values(), {hole.id for hole in holes})
-    print(f"{options.set}, {len(holes)} holes, greedy")
+    print(f"{options.set}, {len(holes)} holes, greedy, {MODEL.file_name}")
     print(table(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), "utf-8")
@@ -80,20 +96,18 @@ def by_arm(records: Iterable[dict[str, Any]], ids: set[str]) -> dict[str, dict[s
     return {arm: summed_up([rows[one] for one in sorted(shared)]) for arm, rows in found.items()}
 
 
-def _with_engine(options: argparse.Namespace, holes: list[Problem], results: Records) -> None:
+@contextlib.contextmanager
+def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
+    """The arms of the command line, on the local engine while it is needed."""
     from qwen_ls.local.lease import acquire
 
-    one_line = options.set not in {"multi-line", "random-span"}
-    with acquire(on_progress=lambda text: print(text, file=sys.stderr)) as lease:
+    with contextlib.ExitStack() as stack:
+        lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
         arms: list[Arm] = [Raw(layout, lease.endpoint) for layout in options.layouts]
         arms += [Through.with_local_model(layout, lease.endpoint.model) for layout in options.server]
-        try:
-            for line in compare(arms, holes, results, one_line=one_line):
-                print(line, file=sys.stderr, flush=True)
-                write(options.results, results)
-        finally:
-            for arm in arms:
-                arm.close()
+        for arm in arms:
+            stack.callback(arm.close)
+        yield arms
 
 
 def _mark(row: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from tests.bench.quality import reuse, run
 from tests.bench.quality.arms import Raw, Through
-from tests.bench.quality.problems import SAMPLE, Problem, read
+from tests.bench.quality.problems import FILES, SAMPLE, Problem, read
 from tests.bench.quality.scoring import Answer
 
 HOLES = list(read(SAMPLE.read_text("utf-8").splitlines()))
@@ -50,6 +52,25 @@ def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     results = run.read_results(file)
     list(run.compare([second], HOLES, results, one_line=True))
     assert first.asked + second.asked == [hole.id for hole in HOLES]
+
+
+def test_a_run_that_is_stopped_shows_and_keeps_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while the third hole is being filled."""
+    (tmp_path / FILES["single-line"]).write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    file = tmp_path / "results.jsonl"
+
+    class Stopped(Knowing):
+        def answer(self, problem: Problem, *, one_line: bool) -> Answer:
+            if len(self.asked) == 2:
+                raise KeyboardInterrupt
+            return super().answer(problem, one_line=one_line)
+
+    arms = contextlib.nullcontext([Stopped("arm")])
+    run.main(["--data", str(tmp_path), "--results", str(file)], lambda _: arms)
+    assert "| arm | 2 | 100 |" in capsys.readouterr().out
+    assert len(run.read_results(file)) == 2
 
 
 def test_arms_are_compared_on_the_holes_that_all_have_filled() -> None:
