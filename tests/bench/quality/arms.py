@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ PREFIX = "prefix"
 LAYOUTS = (PREFIX, *(layout.value for layout in Layout))
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 TIMEOUT_S = 600.0
+NOTHING_REUSED = {"cache_prompt": False}
+"""llama.cpp's: it would reuse pieces of another arm's prompt that were read in another order."""
 
 
 class Raw:
@@ -43,9 +46,10 @@ class Raw:
             "max_tokens": LINE_TOKENS if one_line else BLOCK_TOKENS,
             "temperature": 0,
             "stop": ["\n"] * one_line + list(QWEN_STOPS),
+            **NOTHING_REUSED,
         }
         started_s = time.perf_counter()
-        said = self._post(body)
+        said = post(self._endpoint, body)
         text = said["choices"][0]["text"]
         if one_line and problem.is_whole_lines:
             text += "\n"  # which is where it was stopped
@@ -59,53 +63,73 @@ class Raw:
             seconds=time.perf_counter() - started_s,
         )
 
-    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
-        address = urlsplit(self._endpoint.base_url)
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
-        try:
-            headers = {
-                "Content-Type": "application/json",
-                "Authorization": f"Bearer {self._endpoint.api_key}",
-            }
-            connection.request("POST", f"{address.path}/completions", json.dumps(body), headers)
-            response = connection.getresponse()
-            said: dict[str, Any] = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status != http.client.OK:
-            raise RuntimeError(f"the engine answered {response.status}")
-        return said
-
     def close(self) -> None:
         """Nothing is held."""
+
+
+def forget(endpoint: LocalEndpoint) -> None:
+    """Put another prompt into the engine's cache."""
+    post(endpoint, {"model": endpoint.model, "prompt": "#", "max_tokens": 1, **NOTHING_REUSED})
+
+
+def post(endpoint: LocalEndpoint, body: dict[str, Any]) -> dict[str, Any]:
+    """One completion, not streamed.
+
+    Raises:
+        OSError: the engine does not answer.
+        RuntimeError: it answers with an error.
+    """
+    address = urlsplit(endpoint.base_url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
+    try:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.api_key}"}
+        connection.request("POST", f"{address.path}/completions", json.dumps(body), headers)
+        response = connection.getresponse()
+        said: dict[str, Any] = json.loads(response.read())
+    finally:
+        connection.close()
+    if response.status != http.client.OK:
+        raise RuntimeError(f"the engine answered {response.status}")
+    return said
 
 
 class Through:
     """A server process of its own, asked as an editor asks; what it shows is accepted."""
 
-    def __init__(self, name: str, options: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, options: dict[str, Any], *, before: Callable[[], None] = lambda: None
+    ) -> None:
+        """Start a server.
+
+        Args:
+            name: the arm's.
+            options: the server's settings.
+            before: called before each hole.
+        """
         self.name = name
-        self._options = options
+        self._options, self._before = options, before
         self._server = Server([PYTHON, "-m", "qwen_ls", "--stdio"], _environment())
         self._opened = 0
 
     @classmethod
-    def with_local_model(cls, layout: str | None, model: str) -> Self:
+    def with_local_model(cls, layout: str | None, endpoint: LocalEndpoint) -> Self:
         """A server that asks the local model, in a layout other than its row's where one is given."""
         options = {
             "provider": "local",
-            "models": {model: {"layout": layout}} if layout else {},
+            "models": {endpoint.model: {"layout": layout}} if layout else {},
             "debounceMs": 0,
             "timeoutMs": int(TIMEOUT_S * 1000),
             "lookAhead": False,  # it would take the engine's time from the next hole
         }
-        return cls(f"qwen-ls {layout}" if layout else "qwen-ls", options)
+        name = f"qwen-ls {layout}" if layout else "qwen-ls"
+        return cls(name, options, before=lambda: forget(endpoint))
 
     def answer(self, problem: Problem, *, one_line: bool) -> Answer:
         """Open the document with the cursor in the hole, ask, accept.
 
         A hole of one line is asked for as by typing, any other explicitly. Whole lines leave an empty line.
         """
+        self._before()
         if not self._opened:
             self._server.initialize(self._options)
         after = "\n" + problem.after if problem.is_whole_lines else problem.after

@@ -104,7 +104,7 @@ def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
     with contextlib.ExitStack() as stack:
         lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
         arms: list[Arm] = [Raw(layout, lease.endpoint) for layout in options.layouts]
-        arms += [Through.with_local_model(layout, lease.endpoint.model) for layout in options.server]
+        arms += [Through.with_local_model(layout, lease.endpoint) for layout in options.server]
         for arm in arms:
             stack.callback(arm.close)
         yield arms

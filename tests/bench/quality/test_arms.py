@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from qwen_ls.backend.presets import LocalEndpoint
-from tests.bench.quality.arms import Raw, Through
+from tests.bench.quality.arms import Raw, Through, forget
 from tests.bench.quality.problems import Problem
 from tests.fake_dashscope import FakeDashScope
 
@@ -31,6 +31,21 @@ def test_the_bare_prompt(layout: str, prompt: str, fake: FakeDashScope) -> None:
     assert fake.requests[-1].body["prompt"] == prompt
     assert answer.document == "def f(a):\n    return g(a, 1)\n"
     assert answer.prompt_tokens > 0
+
+
+def test_no_arm_profits_from_another_s_prompt(fake: FakeDashScope) -> None:
+    """An engine's cache would make what the second arm reads, and so what it says, depend on the first."""
+    endpoint = LocalEndpoint(fake.compat_url, "sk-test", "qwen-coder-turbo")
+    Raw("psm", endpoint).answer(INSIDE, one_line=True)
+    assert fake.requests[-1].body["cache_prompt"] is False
+    calls = len(fake.requests)
+    arm = Through("qwen-ls", {"enabled": False}, before=lambda: forget(endpoint))
+    try:
+        arm.answer(INSIDE, one_line=True)
+    finally:
+        arm.close()
+    assert len(fake.requests) == calls + 1
+    assert "fim" not in fake.requests[-1].body["prompt"]
 
 
 def test_a_bare_line_ends_where_it_was_stopped(fake: FakeDashScope) -> None:
