@@ -10,11 +10,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from unittest import mock
 
+from qwen_ls.local.paths import STATE_DIR_ENV
 from qwen_ls.local.weights import MODEL
 from tests.bench.quality import problems, reuse
 from tests.bench.quality.arms import LAYOUTS, Raw, Through
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
         print(reuse.table())
         return 0
     holes = problems.spread(problems.load(options.set, options.data), options.limit)
-    results = read_results(options.results)
+    results, arms = read_results(options.results), []
     try:
         with (open_arms or local_arms)(options) as arms:
             for line in compare(arms, holes, results, one_line=options.set not in SEVERAL_LINES):
@@ -63,7 +67,7 @@ def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; so far:", file=sys.stderr)
         write(options.results, results)
-    figures = by_arm(results.values(), {hole.id for hole in holes})
+    figures = by_arm([arm.name for arm in arms], results, holes)
     print(f"{options.set}, {len(holes)} holes, greedy, {MODEL.file_name}")
     print(table(figures))
     if options.json:
@@ -87,21 +91,19 @@ def compare(
         yield f"{number}/{len(holes)} {hole.id}  " + "  ".join(marks)
 
 
-def by_arm(records: Iterable[dict[str, Any]], ids: set[str]) -> dict[str, dict[str, Any]]:
-    """Each arm's figures, over the holes that all arms have filled."""
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in records:
-        found.setdefault(row["arm"], {})[row["id"]] = row
-    shared = ids.intersection(*found.values()) if found else set()
-    return {arm: summed_up([rows[one] for one in sorted(shared)]) for arm, rows in found.items()}
+def by_arm(arms: Sequence[str], results: Records, holes: Sequence[Problem]) -> dict[str, dict[str, Any]]:
+    """Each arm's figures, over the holes that all of them have filled."""
+    shared = [hole.id for hole in holes if all((arm, hole.id) in results for arm in arms)]
+    return {arm: summed_up([results[arm, one] for one in shared]) for arm in arms}
 
 
 @contextlib.contextmanager
 def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
-    """The arms of the command line, on the local engine while it is needed."""
+    """The arms of the command line, on a local engine of their own, with nothing in its cache."""
     from qwen_ls.local.lease import acquire
 
-    with contextlib.ExitStack() as stack:
+    own = {STATE_DIR_ENV: tempfile.mkdtemp(prefix="qwen-ls-bench-")}
+    with mock.patch.dict(os.environ, own), contextlib.ExitStack() as stack:
         lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
         arms: list[Arm] = [Raw(layout, lease.endpoint) for layout in options.layouts]
         arms += [Through.with_local_model(layout, lease.endpoint) for layout in options.server]
