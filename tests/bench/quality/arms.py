@@ -25,7 +25,7 @@ LAYOUTS = (PREFIX, *(layout.value for layout in Layout))
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 TIMEOUT_S = 600.0
 NOTHING_REUSED = {"cache_prompt": False}
-"""llama.cpp's: it would reuse pieces of another arm's prompt that were read in another order."""
+"""llama.cpp's: what it reuses of another arm's prompt changes how this one is read, and near ties with it."""
 
 
 class Raw:
