@@ -13,7 +13,7 @@ from qwen_ls.settings import camel, snake
 
 STRATEGIES = ("fim", "partial")
 WORDS = {
-    "layout": ("psm", "spm"),
+    "layout": ("psm", "spm", "line-last"),
     "snippet_format": ("repository", "comments"),
     "thinking": ("never", "hybrid", "only"),
     "native_path": ("text", "multimodal"),

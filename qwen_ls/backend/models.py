@@ -254,7 +254,8 @@ OPEN: tuple[Model, ...] = (
 """Open weights on a server of one's own: any id, and Qwen's FIM tokens."""
 
 LOCAL: tuple[Model, ...] = (
-    # Suffix first: 74 against 54 of 100 points of HumanEval-Infilling, and the whole prefix stays cached.
+    # Suffix first: 74 against 54 of 100 points of HumanEval-Infilling (Q8), 70 against 57 % of 30 (Q4), also
+    # better than line-last in the middle of a line (80 against 72 % of 25); the whole prefix stays cached.
     # Two cores read some 70 tokens a second: a longer prompt would take longer than anybody waits.
     Model(
         family=r".*",

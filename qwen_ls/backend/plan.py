@@ -189,7 +189,7 @@ def check_key(target: Target, key: str) -> None:
 
 def _local_target(settings: Settings, provider: Provider, local: LocalEndpoint | None) -> Target:
     model = local.model if local else provider.default_models[""]
-    row = find_model(models.LOCAL, model)
+    row = find_model(with_users_rows(models.LOCAL, settings.models), model)
     address = read_address(local.base_url) if local else Address("", "", "")
     strategy = row.strategies[0] if settings.strategy == "auto" else Strategy(settings.strategy)
     form = provider.chat if strategy is Strategy.PARTIAL else provider.fim[0]

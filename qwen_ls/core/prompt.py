@@ -13,6 +13,7 @@ from qwen_ls.core import budget
 from qwen_ls.core.redact import path_of
 from qwen_ls.core.retrieval.fusion import price
 from qwen_ls.core.templates import QWEN
+from qwen_ls.core.text import current_line_before
 from qwen_ls.core.tokens import FILE_SEP, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, REPO_NAME, defuse
 from qwen_ls.core.types import Layout, Prompt, SnippetFormat, Strategy, Surroundings
 
@@ -76,7 +77,7 @@ def build_prompt(
     if template is not QWEN:
         text = template.lay_out(prefix, suffix) if template else prefix
         return Prompt(strategy, prefix, suffix, text, stop)
-    held_back = indent_to_hold_back(context) if layout is Layout.SUFFIX_FIRST else ""
+    held_back = indent_to_hold_back(context) if layout.ends_with_typed else ""
     shown = prefix.removesuffix(held_back)
     return Prompt(strategy, prefix, suffix, files + fim(shown, suffix, layout), stop, held_back)
 
@@ -99,13 +100,11 @@ def indent_to_hold_back(context: CompletionContext) -> str:
 
 def fim(prefix: str, suffix: str, layout: Layout) -> str:
     """The fill-in-the-middle prompt; a suffix of nothing but blanks counts as none."""
-    if not suffix.strip():
-        if layout is Layout.SUFFIX_FIRST:
-            return f"{FIM_PREFIX}{FIM_SUFFIX}{FIM_MIDDLE}{prefix}"
-        return f"{FIM_PREFIX}{prefix}{FIM_SUFFIX}"
-    if layout is Layout.SUFFIX_FIRST:
-        return f"{FIM_PREFIX}{FIM_SUFFIX}{suffix}{FIM_MIDDLE}{prefix}"
-    return f"{FIM_PREFIX}{prefix}{FIM_SUFFIX}{suffix}{FIM_MIDDLE}"
+    suffix = suffix if suffix.strip() else ""
+    if layout is Layout.PREFIX_SUFFIX_MIDDLE:
+        return f"{FIM_PREFIX}{prefix}{FIM_SUFFIX}{suffix}{FIM_MIDDLE if suffix else ''}"
+    typed = prefix if layout is Layout.SUFFIX_FIRST else current_line_before(prefix)
+    return f"{FIM_PREFIX}{prefix.removesuffix(typed)}{FIM_SUFFIX}{suffix}{FIM_MIDDLE}{typed}"
 
 
 def instruction(language_id: str, suffix: str, snippets: Sequence[Snippet] = ()) -> str:

@@ -30,6 +30,14 @@ class Layout(enum.StrEnum):
     """`<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>`, as DashScope documents it."""
     SUFFIX_FIRST = "spm"
     """`<|fim_prefix|><|fim_suffix|>S<|fim_middle|>P`: what is typed stands at the prompt's end."""
+    LINE_LAST = "line-last"
+    """`<|fim_prefix|>A<|fim_suffix|>S<|fim_middle|>L`, where P is A, the lines above, and L, the current line
+    as far as it is typed; llama-server's `/infill` lays prompts out so."""
+
+    @property
+    def ends_with_typed(self) -> bool:
+        """Whether the prompt ends with what is typed, and a prefix cache keeps the rest while one types."""
+        return self is not Layout.PREFIX_SUFFIX_MIDDLE
 
 
 class SnippetFormat(enum.StrEnum):

@@ -375,6 +375,12 @@ def test_the_local_engine_has_a_target_before_it_runs() -> None:
     assert target.layout is Layout.SUFFIX_FIRST
 
 
+def test_the_local_model_too_may_have_a_row_of_the_user_s() -> None:
+    models = {"qwen2.5-coder-0.5b-instruct": {"layout": "line-last", "prompt_cap_tokens": 900}}
+    target = target_of(provider="local", models=models)
+    assert (target.layout, target.prompt_tokens(Settings())) == (Layout.LINE_LAST, 900)
+
+
 def test_the_local_engine_says_where_it_runs() -> None:
     endpoint = LocalEndpoint("http://127.0.0.1:4711/v1", "random", "qwen2.5-coder-0.5b")
     target = resolve(Settings(provider="local", strategy="partial"), local=endpoint)

@@ -3,7 +3,7 @@
 All variants of a row are measured in turn, in one run: read the ratios, not the milliseconds. `--json FILE`
 writes the figures; `--quick` makes a run of a minute. `python -m tests.bench replay` is another bench: what a
 typist gets, and what it costs, beside a naive server (`tests.bench.replay`); `prefix` says how much of each
-prompt repeats the one before it.
+prompt repeats the one before it, and `quality` whether the text is right (`tests.bench.quality.run`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.bench import prefix, replay
+from tests.bench.quality import run as quality
 from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import Behaviour, FakeDashScope
 from tests.fake_dashscope.record import Recorded
@@ -247,6 +248,8 @@ def show(rows: Rows) -> None:
 
 def main() -> int:
     """Run every part."""
+    if sys.argv[1:2] == ["quality"]:
+        return quality.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("part", nargs="?", choices=["server", "replay", "prefix"], default="server")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

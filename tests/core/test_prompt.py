@@ -14,7 +14,7 @@ from qwen_ls.core.templates import template_named
 from qwen_ls.core.types import Layout, Prompt, Snippet, SnippetFormat, Strategy, Surroundings
 from tests.marked import context
 
-PSM, SPM = Layout.PREFIX_SUFFIX_MIDDLE, Layout.SUFFIX_FIRST
+PSM, SPM, LINE_LAST = Layout
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,36 @@ PSM, SPM = Layout.PREFIX_SUFFIX_MIDDLE, Layout.SUFFIX_FIRST
             id="suffix-first-holds-typed-indent-back",
         ),
         pytest.param(
+            "a = █\n \n",
+            SPM,
+            "<|fim_prefix|><|fim_suffix|><|fim_middle|>a = ",
+            id="suffix-first-without-suffix",
+        ),
+        pytest.param(
+            "if a:\n    b = █\nc",
+            LINE_LAST,
+            "<|fim_prefix|>if a:\n<|fim_suffix|>\nc<|fim_middle|>    b = ",
+            id="line-last",
+        ),
+        pytest.param(
+            "f(█)\r\nc",
+            LINE_LAST,
+            "<|fim_prefix|><|fim_suffix|>)\r\nc<|fim_middle|>f(",
+            id="line-last-on-the-first-line",
+        ),
+        pytest.param(
+            "if a:\n    █\nc",
+            LINE_LAST,
+            "<|fim_prefix|>if a:\n<|fim_suffix|>\nc<|fim_middle|>",
+            id="line-last-holds-typed-indent-back",
+        ),
+        pytest.param(
+            "if a:\n    b█",
+            LINE_LAST,
+            "<|fim_prefix|>if a:\n<|fim_suffix|><|fim_middle|>    b",
+            id="line-last-without-suffix",
+        ),
+        pytest.param(
             "█\nb = 1",
             PSM,
             "<|fim_prefix|># a.py\n<|fim_suffix|>\nb = 1<|fim_middle|>",
@@ -55,6 +85,16 @@ PSM, SPM = Layout.PREFIX_SUFFIX_MIDDLE, Layout.SUFFIX_FIRST
 )
 def test_fim(picture: str, layout: Layout, text: str) -> None:
     assert build_prompt(context(picture), strategy=Strategy.FIM, layout=layout).text == text
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+def test_only_what_is_typed_is_new_to_a_prefix_cache_where_the_layout_promises_it(layout: Layout) -> None:
+    """Between two keys of a line, all of the first prompt begins the second one."""
+    pictures = [f"def f(a):\n    return {typed}█\n\nf(1)\n" for typed in ("a", "a + b")]
+    one, two = (
+        build_prompt(context(picture), strategy=Strategy.FIM, layout=layout).text for picture in pictures
+    )
+    assert two.startswith(one) == layout.ends_with_typed
 
 
 @pytest.mark.parametrize("eol", ["\n", "\r\n"])
