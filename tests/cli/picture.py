@@ -76,7 +76,7 @@ def screen_as_svg(screen, title):
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
         f'<path d="M0 26V8a8 8 0 0 1 8-8h{width - 16:.0f}a8 8 0 0 1 8 8v18z" fill="{FRAME}"/>',
         lights,
-        # On the texts themselves: browsers have a rule of their own for them, which outweighs what they inherit.
+        # On the texts themselves: browsers have a rule for them, which outweighs what they inherit.
         "<style>text { white-space: pre }</style>",
         f'<g font-family="{FONT}" font-size="{FONT_SIZE}" xml:space="preserve">',
     ]
