@@ -31,7 +31,7 @@ _DASHED = re.compile(r"[\w\-]*\Z")
 _WITH_DASHES = {"css", "less", "sass", "scss"}
 
 NOTHING: dict[str, Any] = {"isIncomplete": False, "items": []}
-"""There is no suggestion. After an incomplete list without items, Helix does not show that of another server."""
+"""There is no suggestion. After an incomplete list without items, Helix shows that of no other server."""
 UNFINISHED: dict[str, Any] = {"isIncomplete": True, "items": []}
 """The suggestion is still on its way: the client should ask again at the next key."""
 
