@@ -47,6 +47,7 @@ INIT = """
       server-name "emacs.sock")
 (menu-bar-mode -1)
 (load-theme 'modus-vivendi t)
+(set-face-background 'default "unspecified-bg")
 (require 'server)
 (server-start)
 """

@@ -6,11 +6,16 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+if sys.platform == "win32":
+    pytest.skip("needs a pty", allow_module_level=True)
+
+from qwen_ls import __version__
 from tests.editors.emacs_driver import PACKAGE, Emacs, EmacsAlone, LspMode, readme
 from tests.editors.playing import QUIET_S, play, playable
 from tests.editors.scenarios import Scenario
@@ -37,7 +42,7 @@ def test_eglot_alone(
     scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
 ) -> None:
     folder = installed(EDITOR)
-    play(scenario, stage(EDITOR), lambda stage: EmacsAlone(stage, folder))
+    play(scenario, stage(f"{EDITOR}-alone"), lambda stage: EmacsAlone(stage, folder))
 
 
 @pytest.mark.parametrize("scenario", playable(LspMode))
@@ -45,11 +50,13 @@ def test_lsp_mode(
     scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
 ) -> None:
     folder = installed(EDITOR)
-    play(scenario, stage(EDITOR), lambda stage: LspMode(stage, folder))
+    play(scenario, stage(f"{EDITOR}-lsp-mode"), lambda stage: LspMode(stage, folder))
 
 
 # What only the package has.
 
+LINE = "(buffer-substring-no-properties (pos-bol) (pos-eol))"
+"""The current line, in Lisp."""
 RETURN = Scenario("emacs", "def add(a, b):\n    █\n", "def add(a, b):\n    return a + b", (), "")
 
 
@@ -122,9 +129,6 @@ def test_each_acceptance_is_a_change_of_its_own_for_undo(prepare: Callable[..., 
     emacs.wait(lambda: emacs.ask(LINE) == "    return")
     emacs.undo()
     emacs.wait(lambda: emacs.ask(LINE) == "    re")
-
-
-LINE = "(buffer-substring-no-properties (pos-bol) (pos-eol))"
 
 
 def test_a_part_that_is_accepted_counts_as_an_acceptance(prepare: Callable[..., Emacs]) -> None:
@@ -204,6 +208,8 @@ def test_a_program_that_is_not_there_is_told_with_the_remedy(prepare: Callable[.
 
 # The package as a package.
 
+AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+
 
 @pytest.fixture
 def batch(installed: Callable[[str], Path], tmp_path: Path) -> Callable[..., str]:
@@ -255,4 +261,5 @@ def test_the_readme_installs_it_from_a_repository(batch: Callable[..., str], tmp
     assert f"((qwen-ls-ensure) {tmp_path}" in said
 
 
-AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+def test_its_version_is_the_servers() -> None:
+    assert f"\n;; Version: {__version__}\n" in (PACKAGE / "qwen-ls.el").read_text("utf-8")
