@@ -5,9 +5,8 @@
 
 ;;; Commentary:
 
-;; What needs neither a server nor a screen:
-;;
-;;   emacs -Q --batch -L . -l qwen-ls-tests.el -f ert-run-tests-batch-and-exit
+;; What needs neither a server nor a screen.  Run them with -Q --batch -L .
+;; -l qwen-ls-tests -f ert-run-tests-batch-and-exit.
 
 ;;; Code:
 

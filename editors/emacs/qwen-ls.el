@@ -104,7 +104,7 @@ so that this can be short."
        (substring text (length typed))))
 
 (defun qwen-ls--part (text motion)
-  "The beginning of TEXT, up to where MOTION moves.
+  "The beginning of TEXT, up to where MOTION leads.
 Words are those of the current buffer's syntax table."
   (let ((syntax (syntax-table)))
     (with-temp-buffer
@@ -204,7 +204,7 @@ Snippets can not."
     (qwen-ls--refresh)))
 
 (defun qwen-ls--accept (motion)
-  "Insert the suggestion up to where MOTION moves; tell the server."
+  "Insert the suggestion up to where MOTION leads; tell the server."
   (let* ((rest (or (qwen-ls--left) (user-error "No suggestion is shown")))
          (part (qwen-ls--part rest motion))
          (ghost qwen-ls--ghost))
@@ -443,7 +443,8 @@ documentation and the like."
       (let ((inhibit-read-only t))
         (erase-buffer)
         (insert report)
-        (json-pretty-print-buffer))
+        (json-pretty-print-buffer)
+        (goto-char (point-min)))
       (special-mode)
       (display-buffer (current-buffer)))))
 

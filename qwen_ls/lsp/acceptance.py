@@ -14,6 +14,8 @@ class Offer(NamedTuple):
     id: str
     start: Position
     """Where its text begins, the word before the cursor included, as the client counts it."""
+    end: Position
+    """To where it replaces."""
     text: str
 
 

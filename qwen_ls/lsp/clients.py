@@ -37,7 +37,7 @@ class Client:
     replaces_symbol: bool = False
     """Whether an item takes the place of the symbol before the cursor, whatever range it names."""
     previews_items: bool = False
-    """Whether a selected item's text stands in the document already; said again, it would cover what follows."""
+    """Whether a selected item's text stands in the document already; said again, it would hide code."""
     accepts_parts: bool = False
     """Whether a part of an item can be accepted, as one change."""
     is_vscode: bool = False

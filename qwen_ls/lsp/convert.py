@@ -162,7 +162,7 @@ def completion_list(completion: Completion, snapshot: Snapshot, client: Client) 
         "insertText": text,
         "filterText": text,
         "range": {"start": start._asdict(), "end": end._asdict()},
-        "command": accepted_command(completion),
+        "command": accepted_command(completion.id),
     }
     return {"items": [item]}
 
@@ -178,6 +178,6 @@ def fitted(completion: Completion, snapshot: Snapshot, client: Client) -> tuple[
     return text, end_offset
 
 
-def accepted_command(completion: Completion) -> dict[str, Any]:
+def accepted_command(completion_id: str) -> dict[str, Any]:
     """What an item tells the client to send when the user has accepted it."""
-    return {"title": "Suggestion accepted", "command": ACCEPTED_COMMAND, "arguments": [completion.id]}
+    return {"title": "Suggestion accepted", "command": ACCEPTED_COMMAND, "arguments": [completion_id]}

@@ -168,8 +168,8 @@ def completion(server: QwenLanguageServer, request_id: int | str, params: Any) -
     ask = convert.ask(params)
 
     def listed(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
-        server.offers[ask.uri] = popup.offered(completion, snapshot, client)
-        return popup.completion_list(completion, snapshot, client)
+        offer = server.offers[ask.uri] = popup.offered(completion, snapshot, client)
+        return popup.completion_list(offer, snapshot, client)
 
     _begin(server, request_id, ask, TriggerKind.AUTOMATIC, kind, listed)
 

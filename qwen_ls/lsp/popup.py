@@ -31,15 +31,22 @@ _DASHED = re.compile(r"[\w\-]*\Z")
 _WITH_DASHES = {"css", "less", "sass", "scss"}
 
 NOTHING: dict[str, Any] = {"isIncomplete": False, "items": []}
-"""There is no suggestion. An incomplete list would be shown, as an empty one, by Helix."""
+"""There is no suggestion. After an incomplete list without items, Helix shows that of no other server."""
 UNFINISHED: dict[str, Any] = {"isIncomplete": True, "items": []}
 """The suggestion is still on its way: the client should ask again at the next key."""
 
 
-def completion_list(completion: Completion, snapshot: Snapshot, client: Client) -> dict[str, Any]:
+def offered(completion: Completion, snapshot: Snapshot, client: Client) -> Offer:
+    """What an item brings into the document: the text, and the word before the cursor, from its beginning."""
+    text, end_offset = fitted(completion, snapshot, client)
+    word = word_before(snapshot.document.text[: completion.start], snapshot.document.language_id, client)
+    start, end = snapshot.range_for(completion.start - len(word), end_offset)
+    return Offer(completion.id, start, end, word + text if text else "")
+
+
+def completion_list(offer: Offer, snapshot: Snapshot, client: Client) -> dict[str, Any]:
     """A `CompletionList` with one item, as the client needs it; with none where it cannot have one."""
-    offer, end_offset = _offer(completion, snapshot, client)
-    if not offer.text or (client.replaces_symbol and end_offset > snapshot.offset):
+    if not offer.text or (client.replaces_symbol and offer.end > snapshot.position):
         return NOTHING
     label, language = _label(offer.text), snapshot.document.language_id
     item: dict[str, Any] = {
@@ -49,23 +56,17 @@ def completion_list(completion: Completion, snapshot: Snapshot, client: Client) 
         "filterText": next(iter(offer.text.lstrip().splitlines()), ""),
         "sortText": LAST,
         "insertText": offer.text,
-        "command": accepted_command(completion),
+        "command": accepted_command(offer.id),
     }
     if not client.previews_items:
         item["detail"] = "qwen-ls"
         if label != offer.text:
             item["documentation"] = {"kind": "markdown", "value": fenced(offer.text, language)}
     if not client.replaces_symbol:
-        _, end = snapshot.range_for(snapshot.offset, end_offset)
-        columns = {"start": offer.start._asdict(), "end": end._asdict()}
+        columns = {"start": offer.start._asdict(), "end": offer.end._asdict()}
         item["textEdit"] = {"range": columns, "newText": offer.text}
     # Incomplete: what is typed next may ask for another one.
     return {"isIncomplete": True, "items": [item]}
-
-
-def offered(completion: Completion, snapshot: Snapshot, client: Client) -> Offer:
-    """What the item brings into the document, and where."""
-    return _offer(completion, snapshot, client)[0]
 
 
 def word_before(text: str, language_id: str, client: Client) -> str:
@@ -84,14 +85,6 @@ def fenced(text: str, language_id: str) -> str:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language_id}\n{text}\n{fence}"
-
-
-def _offer(completion: Completion, snapshot: Snapshot, client: Client) -> tuple[Offer, int]:
-    """The text with the word before the cursor, from its beginning, and the offset to which it replaces."""
-    text, end_offset = fitted(completion, snapshot, client)
-    word = word_before(snapshot.document.text[: completion.start], snapshot.document.language_id, client)
-    start, _ = snapshot.range_for(completion.start - len(word), snapshot.offset)
-    return Offer(completion.id, start, word + text if text else ""), end_offset
 
 
 def _label(text: str) -> str:

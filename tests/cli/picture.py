@@ -76,7 +76,9 @@ def screen_as_svg(screen, title):
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
         f'<path d="M0 26V8a8 8 0 0 1 8-8h{width - 16:.0f}a8 8 0 0 1 8 8v18z" fill="{FRAME}"/>',
         lights,
-        f'<g font-family="{FONT}" font-size="{FONT_SIZE}" xml:space="preserve" style="white-space:pre">',
+        # On the texts themselves: browsers have a rule for them, which outweighs what they inherit.
+        "<style>text { white-space: pre }</style>",
+        f'<g font-family="{FONT}" font-size="{FONT_SIZE}" xml:space="preserve">',
     ]
     for row in range(screen.lines):
         cells = [(column, screen.buffer[row][column]) for column in range(screen.columns)]

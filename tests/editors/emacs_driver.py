@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.cli.terminal import LIMIT_S
-from tests.editors.scenarios import AcceptLine, AcceptWord
+from tests.editors.scenarios import Accept, AcceptLine, AcceptWord, See, Type
 from tests.editors.screen import EditorScreen
 from tests.editors.stage import ROOT
 
@@ -47,17 +47,20 @@ INIT = """
       server-name "emacs.sock")
 (menu-bar-mode -1)
 (load-theme 'modus-vivendi t)
+(set-face-background 'default "unspecified-bg")
 (require 'server)
 (server-start)
 """
 LSP_MODE = """
 ;; What a package manager does for lsp-mode, and nothing that asks or downloads.
-(dolist (folder (directory-files {packages} t "\\`[^.]"))
+(dolist (folder (directory-files {packages} t directory-files-no-dot-files-regexp))
   (add-to-list 'load-path folder)
-  (dolist (autoloads (directory-files folder t "-autoloads\\.el\\'"))
+  (dolist (autoloads (directory-files folder t "-autoloads[.]el$"))
     (load autoloads nil t)))
 (setq lsp-auto-guess-root t
       lsp-enable-suggest-server-download nil
+      lsp-client-packages nil
+      lsp-diagnostics-provider :none ; its margin moves the text
       lsp-headerline-breadcrumb-enable nil)
 (require 'lsp-mode)
 (require 'lsp-inline-completion)
@@ -261,8 +264,15 @@ class LspMode(Emacs):
     """lsp-mode with its own inline completion."""
 
     no_part = "lsp-mode 10 inserts all or nothing"
-    no_shrinking = "lsp-mode 10 hides a suggestion at each key, and asks again"
-    lacks: ClassVar[Mapping[Any, str]] = {AcceptWord: no_part, AcceptLine: no_part}
+    lacks: ClassVar[Mapping[Any, str]] = {
+        AcceptWord: no_part,
+        AcceptLine: no_part,
+        "accept-right-after-a-key": "lsp-mode 10 hides a suggestion at each key, and asks again",
+    }
+    changed: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        # It draws a suggestion over what that replaces.
+        "auto-closed-bracket": {"steps": (Type("v"), See("alues[0], sep='')"), Accept())},
+    }
     setup = (
         LSP_MODE
         + readme("## With lsp-mode")
@@ -270,8 +280,10 @@ class LspMode(Emacs):
             "`C-RET` accepts, which many terminals cannot send; for those, and if you like `TAB` better:"
         )
         + ITALIC.replace("{face}", "lsp-inline-completion-overlay-face")
+        + "(set-face-attribute 'italic nil :slant 'normal)"  # that of its hints in the echo area
     )
-    is_ready = "(and (bound-and-true-p lsp-inline-completion-mode) t)"
+    is_ready = """(and (bound-and-true-p lsp-inline-completion-mode)
+        (equal (mapcar #'lsp--workspace-status (lsp-workspaces)) '(initialized)) t)"""
     shutdown = "(lsp-workspace-shutdown (car (lsp-workspaces)))"
 
     def change_settings(self, settings: Mapping[str, Any]) -> None:
@@ -282,7 +294,7 @@ class LspMode(Emacs):
         )
 
     def messages(self) -> list[str]:
-        return [line for line in self.log() if "qwen-ls" in line and "://" in line]
+        return [line for line in self.log() if line.startswith("LSP :: ") and "://" in line]
 
     def toggle(self) -> None:
         self.command("lsp-inline-completion-mode")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.editors.emacs_driver import Emacs, EmacsAlone, LspMode
-from tests.editors.playing import play, playable
+if sys.platform == "win32":
+    pytest.skip("needs a pty", allow_module_level=True)
+
+from qwen_ls import __version__
+from tests.editors.emacs_driver import PACKAGE, Emacs, EmacsAlone, LspMode, readme
+from tests.editors.playing import QUIET_S, play, playable
+from tests.editors.scenarios import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.editors.scenarios import Scenario
     from tests.editors.stage import Stage
 
 pytestmark = pytest.mark.editors
@@ -32,7 +42,7 @@ def test_eglot_alone(
     scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
 ) -> None:
     folder = installed(EDITOR)
-    play(scenario, stage(EDITOR), lambda stage: EmacsAlone(stage, folder))
+    play(scenario, stage(f"{EDITOR}-alone"), lambda stage: EmacsAlone(stage, folder))
 
 
 @pytest.mark.parametrize("scenario", playable(LspMode))
@@ -40,4 +50,216 @@ def test_lsp_mode(
     scenario: Scenario, installed: Callable[[str], Path], stage: Callable[[str], Stage]
 ) -> None:
     folder = installed(EDITOR)
-    play(scenario, stage(EDITOR), lambda stage: LspMode(stage, folder))
+    play(scenario, stage(f"{EDITOR}-lsp-mode"), lambda stage: LspMode(stage, folder))
+
+
+# What only the package has.
+
+LINE = "(buffer-substring-no-properties (pos-bol) (pos-eol))"
+"""The current line, in Lisp."""
+RETURN = Scenario("emacs", "def add(a, b):\n    █\n", "def add(a, b):\n    return a + b", (), "")
+
+
+@pytest.fixture
+def prepare(
+    installed: Callable[[str], Path], stage: Callable[[str], Stage]
+) -> Iterator[Callable[..., Emacs]]:
+    """Makes an Emacs, not started yet, for a scenario without steps: its file, its model, its endpoint."""
+    with contextlib.ExitStack() as stack:
+
+        def made(scenario: Scenario = RETURN, init: str = "") -> Emacs:
+            emacs = Emacs(stage(EDITOR), installed(EDITOR), init)
+            stack.enter_context(emacs.stage.set_for(scenario))
+            stack.callback(emacs.quit)
+            return emacs
+
+        yield made
+
+
+def opened(emacs: Emacs, scenario: Scenario = RETURN) -> Emacs:
+    """With the file open and the cursor in it."""
+    emacs.open(emacs.stage.file, *scenario.cursor)
+    return emacs
+
+
+def suggesting(emacs: Emacs) -> Emacs:
+    """With ghost text."""
+    opened(emacs).type("re")
+    emacs.see("turn a + b")
+    return emacs
+
+
+BEFORE = """\
+from collections import Counter
+from pathlib import Path
+
+
+def most_common_words(path: Path, n: int) -> list[str]:
+   █
+
+
+print(*most_common_words(Path("README.md"), 10), sep="\\n")
+"""
+BODY = """\
+    words = path.read_text("utf-8").lower().split()
+    counts = Counter(word.strip(".,;:!?()") for word in words)
+    return [word for word, _ in counts.most_common(n) if word]"""
+LONG = Scenario("long", BEFORE, BEFORE.partition("   █")[0] + BODY, (), "", file_name="words.py")
+
+
+def test_a_suggestion_of_some_lines_is_shown_whole_with_the_cursor_before_it(
+    prepare: Callable[..., Emacs],
+) -> None:
+    emacs = opened(prepare(LONG), LONG)
+    emacs.type(" ")
+    emacs.see(BODY.lstrip())
+    emacs.wait(lambda: (emacs.screen.screen.cursor.y, emacs.screen.screen.cursor.x) == (5, 4))
+    emacs.stage.screen(emacs)
+    before, _, after = BEFORE.partition("   █")
+    assert "\n".join(emacs.text_on_screen()).startswith(before + BODY + after.rstrip("\n"))
+
+
+def test_each_acceptance_is_a_change_of_its_own_for_undo(prepare: Callable[..., Emacs]) -> None:
+    emacs = suggesting(prepare())
+    emacs.accept_word()
+    emacs.see(" a + b")
+    emacs.accept()
+    emacs.see("")
+    emacs.undo()
+    emacs.wait(lambda: emacs.ask(LINE) == "    return")
+    emacs.undo()
+    emacs.wait(lambda: emacs.ask(LINE) == "    re")
+
+
+def test_a_part_that_is_accepted_counts_as_an_acceptance(prepare: Callable[..., Emacs]) -> None:
+    emacs = suggesting(prepare())
+    emacs.accept_word()
+    emacs.see(" a + b")
+    emacs.quit()
+    assert emacs.stage.count("accepted") == 1
+
+
+def test_without_a_suggestion_the_keys_do_what_they_always_did(prepare: Callable[..., Emacs]) -> None:
+    emacs = opened(
+        prepare(Scenario("keys", "█one two\n", "", (), "")), Scenario("keys", "█one two\n", "", (), "")
+    )
+    emacs.press("Alt-f")
+    emacs.wait(lambda: emacs.ask("(current-column)") == 3)
+    emacs.press("Control-e")
+    emacs.wait(lambda: emacs.ask("(current-column)") == 7)
+
+
+def test_moving_away_takes_it_off_the_screen_and_cancels_what_is_on_its_way(
+    prepare: Callable[..., Emacs],
+) -> None:
+    emacs = suggesting(prepare(replace(RETURN, behaviour={"ttfb_ms": 300.0})))
+    emacs.screen.send("\x01")
+    emacs.see("")
+    emacs.screen.send("\x05")
+    emacs.type("x")
+    emacs.wait(lambda: emacs.ask("(and qwen-ls--pending t)"))
+    emacs.screen.send("\x01")
+    emacs.wait(
+        lambda: (
+            not emacs.ask("(or qwen-ls--pending (plusp (jsonrpc-continuation-count (eglot-current-server))))")
+        )
+    )
+    assert not emacs.ask("(jsonrpc-last-error (eglot-current-server))")
+
+
+def test_a_suggestion_on_request_where_none_comes_by_itself(prepare: Callable[..., Emacs]) -> None:
+    manual = """(setq-default eglot-workspace-configuration '(:qwen-ls (:trigger "manual")))"""
+    emacs = opened(prepare(init=manual))
+    emacs.type("re")
+    emacs.rest(QUIET_S)
+    assert (emacs.ghost_on_screen(), emacs.stage.n_calls) == ("", 0)
+    emacs.command("qwen-ls-complete")
+    emacs.see("turn a + b")
+
+
+def test_the_mode_line_says_how_it_stands(prepare: Callable[..., Emacs]) -> None:
+    emacs = suggesting(prepare())
+    emacs.wait(lambda: "qwen ElDoc" in emacs.mode_line)
+    emacs.toggle()
+    emacs.wait(lambda: "qwen off" in emacs.mode_line)
+    emacs.toggle()
+    emacs.wait(lambda: "qwen ElDoc" in emacs.mode_line)
+
+
+def test_commands(prepare: Callable[..., Emacs]) -> None:
+    emacs = suggesting(prepare())
+    emacs.command("qwen-ls-explain")
+    emacs.wait(lambda: '"language": "python"' in emacs.screen.text)
+    assert '"outcome": "shown"' in emacs.ask("""(with-current-buffer "*qwen-ls explain*" (buffer-string))""")
+    emacs.command("qwen-ls-clear-cache")
+    emacs.command("qwen-ls-doctor")
+    emacs.wait(
+        lambda: "127.0.0.1" in str(emacs.ask("""(with-current-buffer "*qwen-ls doctor*" (buffer-string))"""))
+    )
+
+
+def test_a_program_that_is_not_there_is_told_with_the_remedy(prepare: Callable[..., Emacs]) -> None:
+    emacs = prepare(init='(setq qwen-ls-command \'("no-such-program"))')
+    emacs.start(emacs.stage.file)
+    emacs.wait(lambda: any("pipx install qwen-ls" in line for line in emacs.log()))
+    emacs.type("re")
+    emacs.wait(lambda: "re" in emacs.text_on_screen()[0])
+
+
+# The package as a package.
+
+AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+
+
+@pytest.fixture
+def batch(installed: Callable[[str], Path], tmp_path: Path) -> Callable[..., str]:
+    """Runs Emacs without a screen, in a copy of the package; returns what it says."""
+    folder = installed(EDITOR)
+    copy = tmp_path / "package"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("*.elc"))
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("EMACS")}
+
+    def run(*arguments: str) -> str:
+        command = [folder / "bin" / "emacs", "-Q", "--batch", "-L", ".", *arguments]
+        done = subprocess.run(
+            command, cwd=copy, env=environ | {"HOME": str(tmp_path)}, capture_output=True, encoding="utf-8"
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        return said
+
+    return run
+
+
+SOURCES = ("qwen-ls.el", "qwen-ls-tests.el")
+
+
+def test_it_compiles_without_a_warning(batch: Callable[..., str]) -> None:
+    batch("--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile", *SOURCES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_checkdoc_has_nothing_to_say(batch: Callable[..., str], source: str) -> None:
+    assert batch("--eval", f'(checkdoc-file "{source}")') == ""
+
+
+def test_what_needs_no_server(batch: Callable[..., str]) -> None:
+    assert " 0 unexpected" in batch("-l", "qwen-ls-tests", "-f", "ert-run-tests-batch-and-exit")
+
+
+def test_the_readme_installs_it_from_a_repository(batch: Callable[..., str], tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(PACKAGE, repository / "editors" / "emacs", ignore=shutil.ignore_patterns("*.elc"))
+    for command in (("init", "-q"), ("add", "."), (*AUTHOR, "commit", "-qm", "All of it")):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    install = readme("The package, from its repository:").replace("REPOSITORY", str(repository))
+    said = batch(
+        "--eval",
+        f"(progn (require 'package) (setq package-vc-register-as-project nil) (package-initialize) {install}"
+        ' (message "%s" (list (memq \'qwen-ls-ensure prog-mode-hook) (locate-library "qwen-ls"))))',
+    )
+    assert f"((qwen-ls-ensure) {tmp_path}" in said
+
+
+def test_its_version_is_the_servers() -> None:
+    assert f"\n;; Version: {__version__}\n" in (PACKAGE / "qwen-ls.el").read_text("utf-8")

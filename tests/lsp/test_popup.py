@@ -16,7 +16,7 @@ from qwen_ls.lsp.capabilities import initialize_result
 from qwen_ls.lsp.clients import client_named
 from qwen_ls.lsp.completions import Completions, Kind
 from qwen_ls.lsp.documents import DocumentStore, Position
-from qwen_ls.lsp.popup import completion_list
+from qwen_ls.lsp.popup import completion_list, offered
 from tests.lsp import scripted_server
 from tests.lsp.wire import Line, cancel, did_change, did_open, edit, notification, request
 from tests.marked import CURSOR
@@ -68,8 +68,9 @@ def shaped(client: str, text: str, suggestion: str, *, covered: int = 0, languag
     place = Position(before.count("\n"), len(before.rpartition("\n")[2].encode("utf-16-le")) // 2)
     snapshot = store.snapshot(URI, place, before_chars=999, after_chars=999)
     assert snapshot
-    offered = Completion("c1", suggestion, snapshot.offset, snapshot.offset + covered, "network")
-    answer = completion_list(offered, snapshot, client_named(client))
+    found = Completion("c1", suggestion, snapshot.offset, snapshot.offset + covered, "network")
+    offer = offered(found, snapshot, client_named(client))
+    answer = completion_list(offer, snapshot, client_named(client))
     assert answer["isIncomplete"] is bool(answer["items"])
     return answer["items"][0] if answer["items"] else None
 

@@ -13,5 +13,11 @@ install_emacs_30_2() {
         "export EMACSDOC='$root/usr/share/emacs/30.2/etc' EMACSPATH='$root/usr/libexec/emacs/30.2/$architecture'" \
         "exec '$root/usr/bin/emacs-nox' \"\$@\""
     ln -s ../root/usr/bin/emacsclient.emacs "$folder/bin/emacsclient"
+    # As a package manager does; without it lsp-mode takes ten times as long to start.
+    HOME=$folder "$folder/bin/emacs" -Q --batch --eval "(let ((default-directory \"$root/usr/share/emacs/site-lisp/elpa-src/\"))
+        (normal-top-level-add-subdirs-to-load-path)
+        (setq byte-compile-warnings nil native-comp-enable-subr-trampolines nil)
+        (dolist (file (file-expand-wildcards \"*/*.el\"))
+          (unless (string-match-p \"-\\\\(pkg\\\\|autoloads\\\\)[.]el\" file) (byte-compile-file file))))"
     "$folder/bin/emacs" --version | grep -x 'GNU Emacs 30.2'
 }
