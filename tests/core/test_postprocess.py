@@ -383,3 +383,16 @@ def test_no_text_can_break_the_steps(before: str, after: str, raw: str, ask: Ask
     assert 0 <= covered(text, place) <= len(place.line_suffix)
     if place.eol == "\n":
         assert "\r" not in text
+
+
+@pytest.mark.parametrize(
+    ("picture", "after"),
+    [
+        pytest.param("def f(x):\n    █\n    return x\n", "if x > 1:\n        x = 1", id="no-body-below"),
+        pytest.param("def f(x):\n    █\n        return x\n", "if x > 1:", id="the-body-is-there"),
+    ],
+)
+def test_a_line_grows_into_a_block_unless_its_body_is_there(picture: str, after: str) -> None:
+    grows = Ask(False, 1, 256, block_lines=24)
+    raw = "if x > 1:\n        x = 1\n"
+    assert accept(picture, raw, ask=grows) == picture.replace("█", after + "█")

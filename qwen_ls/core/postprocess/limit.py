@@ -14,7 +14,7 @@ from qwen_ls.core.postprocess.scope import paragraph, scope, stop_at_dedent
 from qwen_ls.core.postprocess.special import cut_special_tokens, has_ended
 from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
 from qwen_ls.core.syntax import scan
-from qwen_ls.core.text import lines_of
+from qwen_ls.core.text import each_line, first_filled, indent_of, lines_of, width_of
 from qwen_ls.core.tokens import cut
 
 if TYPE_CHECKING:
@@ -44,10 +44,17 @@ def is_block(text: str, hole: Hole) -> bool:
     if filled == len(lines):
         return False
     if not hole.context.line_suffix.strip():
-        return opens_block(lines[filled] if filled else line + lines[0], language)
+        opener = lines[filled] if filled else line + lines[0]
+        return opens_block(opener, language) and not _body_follows(opener, hole)
     # Closers to the right: only what the answer itself opens and closes again may take lines of its own.
     opener = line if filled else line + lines[0].rstrip("\r\n")
     return opener.rstrip()[-1:] in tuple("([{") and opens_block(opener, language)
+
+
+def _body_follows(opener: str, hole: Hole) -> bool:
+    """Whether the code below the cursor stands deeper than a generated line: it has its body already."""
+    below = first_filled(each_line(hole.context.suffix[len(hole.context.line_suffix) :]))
+    return bool(below) and width_of(indent_of(below)) > width_of(indent_of(opener))
 
 
 def max_lines(text: str, hole: Hole) -> int:
