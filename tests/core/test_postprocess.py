@@ -54,6 +54,8 @@ def accept(
         pytest.param("x = █", "<|endoftext|>", Reason.ONLY_SPECIAL_TOKENS, id="only-tokens"),
         pytest.param("x = █", "  \n ", Reason.EMPTY, id="blank"),
         pytest.param("return █", " x", "return x█", id="blank-typed-already"),
+        pytest.param("x = len(█)", " s)", "x = len(s)█", id="a-blank-after-a-bracket"),
+        pytest.param("f( a )\ng(█)", " b )", "f( a )\ng( b )█", id="the-document-has-blanks-after-brackets"),
         pytest.param("if a:\n    █", "    return 1", "if a:\n    return 1█", id="indent-typed-already"),
         pytest.param(
             "if a:\n    b()\n  █", "  c()", "if a:\n    b()\n    c()█", id="half-an-indent-is-gone-on-with"

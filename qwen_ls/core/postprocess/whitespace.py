@@ -11,6 +11,8 @@ from qwen_ls.core.types import Reason, Skip
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole
 
+LOOKED_AT_CHARS = 4000
+"""How far above the cursor a habit of the document is looked for."""
 _TRAILING = re.compile(r"[ \t]+(?=\n)")
 
 
@@ -63,16 +65,30 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
 
 
 def drop_typed_blank(text: str, hole: Hole) -> str:
-    """Cut blanks off the end of every line, and a blank that has been typed already: "return " + " x".
+    """Cut blanks off the end of every line, and one at the beginning that is too many.
 
-    In prose, blanks at a line's end may mean something: two are Markdown's hard break.
+    It was typed already ("return " + " x"), or it stands after an opening bracket where the code has
+    none: tokenizers join a blank with the word after it. In prose, blanks at a line's end may mean something: two
+    are Markdown's hard break.
     """
     text = with_eol(text, "\n")
     if not hole.is_prose:
         text = _TRAILING.sub("", text)
-    typed = hole.context.line_prefix
-    is_typed = typed.endswith((" ", "\t")) and bool(typed.strip())
-    return text[1:] if is_typed and text[:1] == " " and text[:2] != "  " else text
+    is_one = text[:1] == " " and text[:2] != "  "
+    return text[1:] if is_one and _is_typed_or_unwanted(hole) else text
+
+
+def _is_typed_or_unwanted(hole: Hole) -> bool:
+    """Whether a blank would be the second one, or the first after a bracket in this document."""
+    line = hole.context.line_prefix
+    if line.endswith((" ", "\t")):
+        return bool(line.strip())
+    spaced = f"{line[-1:]} "
+    return (
+        line.endswith(("(", "["))
+        and not hole.is_prose
+        and spaced not in hole.context.prefix[-LOOKED_AT_CHARS:]
+    )
 
 
 def trim_end(text: str, hole: Hole) -> str | Skip:
