@@ -67,8 +67,8 @@ def drop_stray_blank(text: str, hole: Hole) -> str:
 def drop_typed_blank(text: str, hole: Hole) -> str:
     """Cut blanks off the end of every line, and one at the beginning that is too many.
 
-    It was typed already ("return " + " x"), or it stands after an opening bracket where the code has
-    none: tokenizers join a blank with the word after it. In prose, blanks at a line's end may mean something: two
+    It was typed already ("return " + " x"), or it stands after an opening bracket where the code has none:
+    tokenizers join a blank with the word after it. In prose, blanks at a line's end may mean something: two
     are Markdown's hard break.
     """
     text = with_eol(text, "\n")
