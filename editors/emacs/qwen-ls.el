@@ -178,8 +178,8 @@ Snippets can not."
             (end (qwen-ls--ghost-end qwen-ls--ghost))
             (string (propertize rest 'face 'qwen-ls-ghost)))
       (progn
-        ;; The cursor stays before it.
-        (put-text-property 0 1 'cursor t string)
+        ;; The cursor stays before it; with t it would not in the middle of a line.
+        (put-text-property 0 1 'cursor 1 string)
         (move-overlay overlay (point) end)
         (overlay-put overlay 'after-string string)
         ;; What it replaces is not shown; Emacs must leave point before that.

@@ -119,6 +119,15 @@ def test_a_suggestion_of_some_lines_is_shown_whole_with_the_cursor_before_it(
     assert "\n".join(emacs.text_on_screen()).startswith(before + BODY + after.rstrip("\n"))
 
 
+def test_in_the_middle_of_a_line_the_cursor_is_before_it_too(prepare: Callable[..., Emacs]) -> None:
+    scenario = Scenario("middle", "print(█)\n", "print(values)", (), "")
+    emacs = opened(prepare(scenario), scenario)
+    emacs.type("v")
+    emacs.see("alues")
+    emacs.wait(lambda: (emacs.screen.screen.cursor.y, emacs.screen.screen.cursor.x) == (0, 7))
+    assert emacs.text_on_screen()[0] == "print(values)"
+
+
 def test_each_acceptance_is_a_change_of_its_own_for_undo(prepare: Callable[..., Emacs]) -> None:
     emacs = suggesting(prepare())
     emacs.accept_word()
