@@ -40,7 +40,7 @@ gateway: $(VENV)/.ready-dev ## test a fleet: a real LiteLLM proxy before two rea
 test-editors: $(VENV)/.ready-dev ## run the tests in real editors, which are installed into your cache folder
 	@echo "qwen-ls: installing the editors that are not there yet; the first time takes minutes" >&2
 	@PYTHON="$(abspath $(BIN))/python" bash tests/editors/install.sh >/dev/null || [ $$? -eq 75 ]
-	@QWEN_LS_SCREENS="$${QWEN_LS_SCREENS-build/screens}" $(BIN)/python -m pytest tests/editors -m editors $(ARGS)
+	@QWEN_LS_SCREENS="$${QWEN_LS_SCREENS-build/screens}" $(BIN)/python -m pytest tests/editors -m editors -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/.ready-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
