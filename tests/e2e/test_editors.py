@@ -84,7 +84,7 @@ async def test_typing_along_costs_one_call_across_astral_characters(
 async def test_edits_after_a_form_feed_land_where_the_editor_put_them(
     client: LanguageClient, fake: FakeDashScope
 ) -> None:
-    fake.answer = "1"
+    fake.answer = "10"
     buffer = Buffer(client, "a = 1\f\v\x85\u2028b\nc = █\n")
     for key in "d + ":
         buffer.type(key)
@@ -96,7 +96,7 @@ async def test_cancelling_is_answered_at_once_and_closes_the_connection(
     client: LanguageClient, fake: FakeDashScope
 ) -> None:
     fake.behaviour = Behaviour(hold=True)
-    buffer = Buffer(client, "x = █")
+    buffer = Buffer(client, "the_values = █")
     params = buffer.params(types.InlineCompletionTriggerKind.Invoked)
     task = asyncio.ensure_future(
         client.protocol.send_request_async(types.TEXT_DOCUMENT_INLINE_COMPLETION, params, msg_id="r1")
@@ -107,14 +107,14 @@ async def test_cancelling_is_answered_at_once_and_closes_the_connection(
         await asyncio.wait_for(task, TIMEOUT_S)
     await asyncio.wait_for(asyncio.to_thread(fake.requests[0].cancelled.wait_sync, TIMEOUT_S), TIMEOUT_S)
     fake.behaviour = Behaviour()
-    fake.answer = "1"
+    fake.answer = "10"
     assert await buffer.item()
 
 
 async def test_a_newer_request_supersedes_the_older_one(client: LanguageClient, fake: FakeDashScope) -> None:
     fake.script.append(Reply(behaviour=Behaviour(hold=True)))
-    fake.answer = "1"
-    buffer = Buffer(client, "x = █")
+    fake.answer = "10"
+    buffer = Buffer(client, "the_values = █")
     older = asyncio.ensure_future(buffer.ask(invoked=True))
     await fake.wait_for_requests(1)
     buffer.type("y")
@@ -124,8 +124,8 @@ async def test_a_newer_request_supersedes_the_older_one(client: LanguageClient, 
 
 @pytest.mark.parametrize("name", ["untitled:Untitled-1", "my file (1) ü.py"])
 async def test_documents_of_any_name(client: LanguageClient, fake: FakeDashScope, name: str) -> None:
-    fake.answer = "1"
-    assert await Buffer(client, "x = █", name=name).item()
+    fake.answer = "10"
+    assert await Buffer(client, "the_values = █", name=name).item()
 
 
 async def test_a_denied_file_is_never_sent(client: LanguageClient, fake: FakeDashScope) -> None:
@@ -136,8 +136,8 @@ async def test_a_denied_file_is_never_sent(client: LanguageClient, fake: FakeDas
 
 
 async def test_explain_says_why(client: LanguageClient, fake: FakeDashScope) -> None:
-    fake.answer = "1"
-    await Buffer(client, "x = █").item()
+    fake.answer = "10"
+    await Buffer(client, "the_values = █").item()
     story = await client.workspace_execute_command_async(types.ExecuteCommandParams("qwen-ls.explain"))
     assert (story["outcome"], story["strategy"]) == ("shown", "fim")
 
@@ -145,11 +145,11 @@ async def test_explain_says_why(client: LanguageClient, fake: FakeDashScope) -> 
 async def test_a_wrong_setting_is_told_and_changes_nothing(
     client: LanguageClient, fake: FakeDashScope
 ) -> None:
-    fake.answer = "1"
+    fake.answer = "10"
     client.set_configuration({"qwen-ls": {"debounceMs": "fast", "modle": "x"}})
     client.workspace_did_change_configuration(types.DidChangeConfigurationParams({}))
     await until(lambda: len(client.messages) >= 2)
-    assert await Buffer(client, "x = █").item()
+    assert await Buffer(client, "the_values = █").item()
     said = " ".join(message.message for message in client.messages)
     assert "debounceMs" in said
     assert "model" in said
