@@ -417,10 +417,10 @@ documentation and the like."
 
 ;;;; Commands of the server
 
-(defun qwen-ls--execute (command)
-  "The result of the server's COMMAND, as a JSON value."
+(defun qwen-ls--execute (command &rest arguments)
+  "The result of the server's COMMAND with ARGUMENTS, as a JSON value."
   (jsonrpc-request (qwen-ls--server-or-lose) :workspace/executeCommand
-                   (list :command command :arguments [])))
+                   (list :command command :arguments (vconcat arguments))))
 
 (defun qwen-ls-toggle ()
   "Switch suggestions off, or on again, in all buffers of this server."
@@ -435,15 +435,13 @@ documentation and the like."
   (qwen-ls--execute "qwen-ls.clearCache"))
 
 (defun qwen-ls-explain ()
-  "Show why the last request came to what it came to."
+  "Show how the last suggestion came, or why there was none."
   (interactive)
-  (let ((report (json-serialize (qwen-ls--execute "qwen-ls.explain")
-                                :null-object nil :false-object :json-false)))
+  (let ((document (qwen-ls--execute "qwen-ls.explain" '(:as "markdown"))))
     (with-current-buffer (get-buffer-create "*qwen-ls explain*")
       (let ((inhibit-read-only t))
         (erase-buffer)
-        (insert report)
-        (json-pretty-print-buffer)
+        (insert document)
         (goto-char (point-min)))
       (special-mode)
       (display-buffer (current-buffer)))))

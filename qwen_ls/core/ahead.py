@@ -20,14 +20,13 @@ READ_ON_TOKENS = 24
 REMEMBERED = 30
 """How many of the last suggestions say how much this user takes."""
 LEAST_KNOWN = 5
+"""Of how many of them something must be known: before that, nothing is paid for what may never be wanted."""
 LEAST_CHARS = 10
 """A shorter suggestion is accepted too seldom, and typed too fast, to be worth a call."""
 LIKED_SHARE = 0.5
 """How much of a suggestion must have been typed or accepted for it to count as taken."""
 GOOD, BAD = 0.5, 0.1
 """The shares of suggestions taken from which on the next call is worth its price, or reading on is waste."""
-TYPED_SHARE = 0.3
-"""How much of a suggestion must have been typed for a call where it is not known how much this user takes."""
 
 
 class Odds:
@@ -45,9 +44,7 @@ class Odds:
         """Whether a suggestion that is shown is likely to be taken."""
         if len(candidate.shown) - candidate.began < LEAST_CHARS:
             return False
-        if len(self._taken) >= LEAST_KNOWN:
-            return sum(self._taken) >= GOOD * len(self._taken)
-        return candidate.taken >= TYPED_SHARE
+        return len(self._taken) >= LEAST_KNOWN and sum(self._taken) >= GOOD * len(self._taken)
 
     @property
     def are_bad(self) -> bool:

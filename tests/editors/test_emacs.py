@@ -198,8 +198,9 @@ def test_the_mode_line_says_how_it_stands(prepare: Callable[..., Emacs]) -> None
 def test_commands(prepare: Callable[..., Emacs]) -> None:
     emacs = suggesting(prepare())
     emacs.command("qwen-ls-explain")
-    emacs.wait(lambda: '"language": "python"' in emacs.screen.text)
-    assert '"outcome": "shown"' in emacs.ask("""(with-current-buffer "*qwen-ls explain*" (buffer-string))""")
+    emacs.wait(lambda: "It was shown: the model was asked." in emacs.screen.text)
+    told = emacs.ask("""(with-current-buffer "*qwen-ls explain*" (buffer-string))""")
+    assert "| language | python |" in told
     emacs.command("qwen-ls-clear-cache")
     emacs.command("qwen-ls-doctor")
     emacs.wait(

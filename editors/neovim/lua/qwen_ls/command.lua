@@ -28,13 +28,14 @@ end
 ---
 ---@param name string
 ---@param show? fun(result: any)
-local function ask_server(name, show)
+---@param arguments? any[]
+local function ask_server(name, show, arguments)
   local client = vim.lsp.get_clients({ bufnr = 0, name = 'qwen_ls' })[1]
   if not client then
     echo('no server at this buffer; see :checkhealth qwen_ls')
     return
   end
-  client:exec_cmd({ title = name, command = name }, { bufnr = 0 }, function(_, result)
+  client:exec_cmd({ title = name, command = name, arguments = arguments }, { bufnr = 0 }, function(_, result)
     if show then
       show(result)
     end
@@ -52,9 +53,9 @@ local COMMANDS = {
     end)
   end,
   explain = function()
-    ask_server('qwen-ls.explain', function(report)
-      preview(vim.split(vim.inspect(report), '\n'), 'lua')
-    end)
+    ask_server('qwen-ls.explain', function(document)
+      preview(vim.split(document, '\n'), 'markdown')
+    end, { { as = 'markdown' } })
   end,
   messages = function()
     local texts = vim.tbl_map(function(message)
