@@ -59,8 +59,16 @@ def test_the_users_limits_hold(qwen_ls, fake, source, monkeypatch, tmp_path):
     assert json.loads(done.stdout)["calls"] == len(fake.requests) == 1
 
 
+@pytest.fixture
+def ctrl_c_counts():
+    """Also where the tests run in the background, with the signal ignored: a child would ignore it too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there, Ctrl-C goes to all processes of a console")
-def test_ctrl_c_prints_what_there_is(fake):
+def test_ctrl_c_prints_what_there_is(fake, ctrl_c_counts):
     command = [sys.executable, "-m", "qwen_ls", "bench", "--keys", "3000"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=os.environ
