@@ -17,7 +17,10 @@ from qwen_ls import __version__
 from qwen_ls.commands import EXIT_INTERRUPTED, EXIT_USAGE, STDIN, CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    _Add = Callable[[str, str, str], argparse.ArgumentParser]
+    """Adds a command: its name, one line on it, an example."""
 
 GREETING = f"""\
 qwen-ls {__version__}: Qwen's code completions as ghost text in every editor that speaks LSP.
@@ -111,19 +114,24 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
             allow_abbrev=False,
         )
 
+    for add_command in (_add_try, _add_complete, _add_doctor, _add_bench, _add_config, _add_stats):
+        add_command(add)
+
+
+def _add_try(add: _Add) -> None:
     playground = add(
         "try", "a playground in the terminal: type, see ghost text, Tab to accept", "  qwen-ls try app.py"
     )
     playground.add_argument(
         "file", metavar="FILE", nargs="?", help="the file to edit (default: a bundled sample)"
     )
-    playground.add_argument(
-        "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
-    )
+    _add_yes(playground)
     playground.add_argument(
         "--plain", "--no-tty", dest="plain", action="store_true", help="print a few completions instead"
     )
 
+
+def _add_complete(add: _Add) -> None:
     complete = add("complete", "one completion, printed", "  qwen-ls complete app.py:12:5 --json")
     complete.add_argument(
         "place", metavar="FILE:LINE:COL", help="the cursor, counted from 1, in characters; FILE `-` is stdin"
@@ -139,13 +147,15 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
         choices=["answer", "prompt"],
         help="print how it came instead: what the model said, what each step made of it; `prompt`: that too",
     )
-    complete.add_argument(
-        "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
-    )
+    _add_yes(complete)
 
+
+def _add_doctor(add: _Add) -> None:
     doctor = add("doctor", "check settings, key, host, model and streaming, live", "  qwen-ls doctor")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
 
+
+def _add_bench(add: _Add) -> None:
     bench = add(
         "bench", "type a real file with your endpoint, and print what it was worth", "  qwen-ls bench app.py"
     )
@@ -165,19 +175,27 @@ def _add_commands(parser: _Parser, common: _Parser) -> None:
         action="store_true",
         help="ask an endpoint that is not there, in no time",
     )
-    bench.add_argument(
-        "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
-    )
+    _add_yes(bench)
 
+
+def _add_config(add: _Add) -> None:
     config = add(
         "config", "the settings in force and where each came from", "  qwen-ls config --set region=singapore"
     )
     config.add_argument("--schema", action="store_true", help="print the JSON Schema of the settings instead")
     config.add_argument("--json", action="store_true", help="print the settings as JSON")
 
+
+def _add_stats(add: _Add) -> None:
     stats = add("stats", "what was asked, shown, accepted and spent, by model; local only", "  qwen-ls stats")
     stats.add_argument("--json", action="store_true", help="print the counts as JSON")
     stats.add_argument("--html", metavar="FILE", help="write a page instead")
+
+
+def _add_yes(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--yes", action="store_true", help="ask nothing: download the local model if it is needed"
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

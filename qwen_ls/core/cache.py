@@ -92,11 +92,9 @@ class CompletionCache:
         filed = self._filed.setdefault(uri, deque(maxlen=MAX_CANDIDATES))
         filed.appendleft((self._timer(), candidate))
 
-    def show(self, uri: str, candidate: Candidate) -> Candidate | None:
-        """Remember what is shown now; returns what was shown before, if that was another one."""
-        before = self._shown.get(uri)
+    def show(self, uri: str, candidate: Candidate) -> None:
+        """Remember what is shown now."""
         self._shown[uri] = candidate
-        return before if before is not candidate else None
 
     def shown(self, uri: str) -> Candidate | None:
         """The candidate that was shown last in a document."""

@@ -367,3 +367,23 @@ SCENARIOS = (
         RETURNED,
     ),
 )
+
+LONG_BEFORE = """\
+from collections import Counter
+from pathlib import Path
+
+
+def most_common_words(path: Path, n: int) -> list[str]:
+   █
+
+
+print(*most_common_words(Path("README.md"), 10), sep="\\n")
+"""
+LONG_BODY = """\
+    words = path.read_text("utf-8").lower().split()
+    counts = Counter(word.strip(".,;:!?()") for word in words)
+    return [word for word, _ in counts.most_common(n) if word]"""
+LONG = Scenario(
+    "long", LONG_BEFORE, LONG_BEFORE.partition("   █")[0] + LONG_BODY, (), "", file_name="words.py"
+)
+"""What the pictures of the READMEs show; no scenario, since its steps differ by editor."""

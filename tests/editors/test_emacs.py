@@ -18,7 +18,7 @@ if sys.platform == "win32":
 from qwen_ls import __version__
 from tests.editors.emacs_driver import PACKAGE, Emacs, EmacsAlone, LspMode, readme
 from tests.editors.playing import QUIET_S, play, playable
-from tests.editors.scenarios import Scenario
+from tests.editors.scenarios import LONG, LONG_BEFORE, LONG_BODY, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,34 +89,16 @@ def suggesting(emacs: Emacs) -> Emacs:
     return emacs
 
 
-BEFORE = """\
-from collections import Counter
-from pathlib import Path
-
-
-def most_common_words(path: Path, n: int) -> list[str]:
-   █
-
-
-print(*most_common_words(Path("README.md"), 10), sep="\\n")
-"""
-BODY = """\
-    words = path.read_text("utf-8").lower().split()
-    counts = Counter(word.strip(".,;:!?()") for word in words)
-    return [word for word, _ in counts.most_common(n) if word]"""
-LONG = Scenario("long", BEFORE, BEFORE.partition("   █")[0] + BODY, (), "", file_name="words.py")
-
-
 def test_a_suggestion_of_some_lines_is_shown_whole_with_the_cursor_before_it(
     prepare: Callable[..., Emacs],
 ) -> None:
     emacs = opened(prepare(LONG), LONG)
     emacs.type(" ")
-    emacs.see(BODY.lstrip())
+    emacs.see(LONG_BODY.lstrip())
     emacs.wait(lambda: (emacs.screen.screen.cursor.y, emacs.screen.screen.cursor.x) == (5, 4))
     emacs.stage.screen(emacs)
-    before, _, after = BEFORE.partition("   █")
-    assert "\n".join(emacs.text_on_screen()).startswith(before + BODY + after.rstrip("\n"))
+    before, _, after = LONG_BEFORE.partition("   █")
+    assert "\n".join(emacs.text_on_screen()).startswith(before + LONG_BODY + after.rstrip("\n"))
 
 
 def test_in_the_middle_of_a_line_the_cursor_is_before_it_too(prepare: Callable[..., Emacs]) -> None:

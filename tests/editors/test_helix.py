@@ -18,7 +18,7 @@ if sys.platform == "win32":
 from tests.editors import neighbour
 from tests.editors import scenarios as said
 from tests.editors.playing import play, playable
-from tests.editors.scenarios import SCENARIOS, Scenario
+from tests.editors.scenarios import LONG, LONG_BEFORE, LONG_BODY, SCENARIOS, Scenario
 from tests.editors.screen import ROWS, EditorScreen
 from tests.editors.stage import ROOT
 
@@ -225,22 +225,8 @@ def test_helix(scenario: Scenario, installed: Callable[[str], Path], stage: Call
 
 RETURN = Scenario("helix", said.FUNCTION, said.RETURN, (), said.RETURNED)
 BLOCK = Scenario("helix", said.BLOCK, said.TOTAL, (), said.TOTALLED)
-BEFORE = """\
-from collections import Counter
-from pathlib import Path
 
 
-def most_common_words(path: Path, n: int) -> list[str]:
-   █
-
-
-print(*most_common_words(Path("README.md"), 10), sep="\\n")
-"""
-BODY = """\
-    words = path.read_text("utf-8").lower().split()
-    counts = Counter(word.strip(".,;:!?()") for word in words)
-    return [word for word, _ in counts.most_common(n) if word]"""
-LONG = Scenario("long", BEFORE, BEFORE.partition("   █")[0] + BODY, (), "", file_name="words.py")
 WITH_NEIGHBOUR = """
 [language-server.qwen-ls]
 command = "qwen-ls"
@@ -292,14 +278,14 @@ def test_tab_shows_all_lines_in_the_buffer(prepare: Callable[..., Helix]) -> Non
     helix = prepare(LONG)
     rows = previewed(helix, LONG)
     helix.stage.screen(helix)
-    before, _, after = BEFORE.partition("   █")
-    wanted = (before + BODY + after).rstrip("\n").split("\n")
-    below = before.count("\n") + len(BODY.split("\n"))
+    before, _, after = LONG_BEFORE.partition("   █")
+    wanted = (before + LONG_BODY + after).rstrip("\n").split("\n")
+    below = before.count("\n") + len(LONG_BODY.split("\n"))
     assert [row for row in rows[: len(wanted)] if "⏎" not in row] == wanted[:below] + wanted[below + 1 :]
     helix.press(ENTER)
     helix.wait(lambda: not helix.items)
     helix.save()
-    assert helix.stage.file.read_text("utf-8") == BEFORE.replace("   █", BODY)
+    assert helix.stage.file.read_text("utf-8") == LONG_BEFORE.replace("   █", LONG_BODY)
 
 
 def test_control_c_takes_the_preview_back(prepare: Callable[..., Helix]) -> None:

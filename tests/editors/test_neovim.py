@@ -19,7 +19,7 @@ if sys.platform == "win32":
 
 from tests.cli.terminal import LIMIT_S
 from tests.editors.playing import QUIET_S, play, playable
-from tests.editors.scenarios import Scenario
+from tests.editors.scenarios import LONG, LONG_BEFORE, LONG_BODY, Scenario
 from tests.editors.screen import EditorScreen
 from tests.editors.stage import ROOT
 
@@ -296,33 +296,15 @@ def test_tabs_are_as_wide_as_in_the_text(prepare: Callable[..., Neovim]) -> None
     )
 
 
-BEFORE = """\
-from collections import Counter
-from pathlib import Path
-
-
-def most_common_words(path: Path, n: int) -> list[str]:
-   █
-
-
-print(*most_common_words(Path("README.md"), 10), sep="\\n")
-"""
-BODY = """\
-    words = path.read_text("utf-8").lower().split()
-    counts = Counter(word.strip(".,;:!?()") for word in words)
-    return [word for word, _ in counts.most_common(n) if word]"""
-LONG = Scenario("long", BEFORE, BEFORE.partition("   █")[0] + BODY, (), "", file_name="words.py")
-
-
 def test_a_suggestion_of_some_lines_is_shown_whole_with_the_text_below_it(
     prepare: Callable[..., Neovim],
 ) -> None:
     neovim = opened(prepare(LONG), LONG)
     neovim.type(" ")
-    neovim.see(BODY.lstrip())
+    neovim.see(LONG_BODY.lstrip())
     neovim.stage.screen(neovim)
-    before, _, after = BEFORE.partition("   █")
-    assert "\n".join(neovim.text_on_screen()).startswith(before + BODY + after.rstrip("\n"))
+    before, _, after = LONG_BEFORE.partition("   █")
+    assert "\n".join(neovim.text_on_screen()).startswith(before + LONG_BODY + after.rstrip("\n"))
 
 
 def test_backspace_and_accept_at_once_is_a_tab(prepare: Callable[..., Neovim]) -> None:

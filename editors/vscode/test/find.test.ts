@@ -4,13 +4,13 @@ import { findProgram, findServer, type Surroundings } from '../src/find.js';
 
 const LINUX: Surroundings = {
   configured: [],
-  environments: ['/work/.venv'],
+  environments: ['/project/.venv'],
   variables: { PATH: '/usr/bin:bin:/opt/bin' },
   home: '/home/me',
   isWindows: false,
   isExecutable: () => false,
 };
-const EVERYWHERE = ['/work/.venv/bin/qwen-ls', '/home/me/.local/bin/qwen-ls', '/opt/bin/qwen-ls'];
+const EVERYWHERE = ['/project/.venv/bin/qwen-ls', '/home/me/.local/bin/qwen-ls', '/opt/bin/qwen-ls'];
 
 function there(...paths: string[]): Surroundings['isExecutable'] {
   return (path) => paths.includes(path);
