@@ -42,7 +42,8 @@ def play(scenario: Scenario, stage: Stage, start: Callable[[Stage], Driver]) -> 
         finally:
             stage.screen(driver, "end")
             driver.quit()
-    assert stage.file.read_bytes() == scenario.saved
+    saved = stage.file.read_bytes()
+    assert saved == scenario.saved, f"the file has {saved!r}"
     if scenario.accepted is not None:
         assert stage.count("accepted") == scenario.accepted
 

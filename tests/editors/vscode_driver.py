@@ -174,6 +174,10 @@ class Workbench:
                 time.sleep(0.1)
 
 
+REDRAW_S = 0.5
+"""After a line was taken VS Code asks again and draws what is left anew: a Tab in between is lost on it."""
+
+
 class VSCode:
     """One window of it, in one scenario."""
 
@@ -239,6 +243,7 @@ class VSCode:
 
     def accept_line(self) -> None:
         self.press("Alt+l")
+        self.rest(REDRAW_S)
 
     def dismiss(self) -> None:
         self.press("Escape")
