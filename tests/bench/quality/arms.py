@@ -112,17 +112,30 @@ class Through:
         self._opened = 0
 
     @classmethod
-    def with_local_model(cls, layout: str | None, endpoint: LocalEndpoint) -> Self:
-        """A server that asks the local model, in a layout other than its row's where one is given."""
+    def asking(cls, endpoint: LocalEndpoint, layout: str | None = None, **options: Any) -> Self:
+        """A server that asks the model of an engine, in a layout other than its row's where one is given.
+
+        Args:
+            endpoint: where the engine answers.
+            layout: for the model's row.
+            options: further settings; `provider` is `llama.cpp` unless it is among them.
+        """
         options = {
-            "provider": "local",
+            "provider": "llama.cpp",
+            "baseUrl": endpoint.base_url,
+            "model": endpoint.model,
             "models": {endpoint.model: {"layout": layout}} if layout else {},
             "debounceMs": 0,
             "timeoutMs": int(TIMEOUT_S * 1000),
             "lookAhead": False,  # it would take the engine's time from the next hole
-        }
+        } | options
         name = f"qwen-ls {layout}" if layout else "qwen-ls"
         return cls(name, options, before=lambda: forget(endpoint))
+
+    @classmethod
+    def with_local_model(cls, endpoint: LocalEndpoint, layout: str | None = None) -> Self:
+        """The same with the server's own local model, and what its row says of prompts."""
+        return cls.asking(endpoint, layout, provider="local", baseUrl="")
 
     def answer(self, problem: Problem, *, one_line: bool) -> Answer:
         """Open the document with the cursor in the hole, ask, accept.

@@ -14,10 +14,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from unittest import mock
 
+from qwen_ls.backend.presets import LocalEndpoint
 from qwen_ls.local.paths import STATE_DIR_ENV
 from qwen_ls.local.weights import MODEL
 from tests.bench.quality import problems, reuse
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
         print("stopped; so far:", file=sys.stderr)
         write(options.results, results)
     figures = by_arm([arm.name for arm in arms], results, holes)
-    print(f"{options.set}, {len(holes)} holes, greedy, {MODEL.file_name}")
+    print(f"{options.set}, {len(holes)} holes, greedy, {options.engine or MODEL.file_name}")
     print(table(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), "utf-8")
@@ -99,14 +101,20 @@ def by_arm(arms: Sequence[str], results: Records, holes: Sequence[Problem]) -> d
 
 @contextlib.contextmanager
 def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
-    """The arms of the command line, on a local engine of their own, with nothing in its cache."""
+    """The arms of the command line, on the engine that it names or on a local one of their own."""
     from qwen_ls.local.lease import acquire
 
     own = {STATE_DIR_ENV: tempfile.mkdtemp(prefix="qwen-ls-bench-")}
     with mock.patch.dict(os.environ, own), contextlib.ExitStack() as stack:
-        lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
-        arms: list[Arm] = [Raw(layout, lease.endpoint) for layout in options.layouts]
-        arms += [Through.with_local_model(layout, lease.endpoint) for layout in options.server]
+        if options.engine:
+            endpoint = LocalEndpoint(options.engine.rstrip("/"), "none", options.model)
+            through = partial(Through.asking, endpoint)
+        else:
+            lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
+            endpoint = lease.endpoint
+            through = partial(Through.with_local_model, endpoint)
+        arms: list[Arm] = [Raw(layout, endpoint) for layout in options.layouts]
+        arms += [through(layout) for layout in options.server]
         for arm in arms:
             stack.callback(arm.close)
         yield arms
@@ -146,6 +154,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[None],
         help="the layouts that the server is run with; by default the local model's own",
     )
+    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's /v1, not the local model")
+    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
     parser.add_argument("--reuse", action="store_true", help="what a prefix cache reuses by layout; no model")
     parser.add_argument("--data", type=Path, default=problems.DATA, help="where the sets are")
     parser.add_argument("--results", type=Path, help="JSON lines, a line an answer; gone on with")

@@ -97,7 +97,7 @@ def test_the_real_model_fills_the_sample(real_weights: Path, tmp_path: Path) -> 
 
     results: run.Records = {}
     with acquire(real_weights) as lease:
-        arms = [Raw("spm", lease.endpoint), Through.with_local_model(None, lease.endpoint)]
+        arms = [Raw("spm", lease.endpoint), Through.with_local_model(lease.endpoint)]
         try:
             for name, one_line in (("-line/", True), ("multi-line", False)):
                 holes = [hole for hole in HOLES if name in hole.id and ("multi" in hole.id) is not one_line]
