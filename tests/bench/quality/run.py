@@ -154,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[None],
         help="the layouts that the server is run with; by default the local model's own",
     )
-    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's /v1, not the local model")
+    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's, with /v1")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
     parser.add_argument("--reuse", action="store_true", help="what a prefix cache reuses by layout; no model")
     parser.add_argument("--data", type=Path, default=problems.DATA, help="where the sets are")
