@@ -52,6 +52,7 @@ AFTER_CACHE: tuple[Step, ...] = (
     limit.stop_at_scope,
     limit.stop_at_max_lines,
     below.drop_repeated_lines,
+    below.join_body_below,
     below.drop_dead_end,
     suffix.trim_overlap,
     suffix.balance,
