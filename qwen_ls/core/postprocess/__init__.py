@@ -36,6 +36,7 @@ BEFORE_CACHE: tuple[Step, ...] = (
     fences.unwrap,
     fences.drop_chatter,
     echo.drop_repeated_prefix,
+    worth.drop_trailing_comment,
     limit.drop_broken_line,
     whitespace.drop_typed_indent,
     whitespace.drop_stray_blank,
