@@ -261,8 +261,7 @@ async def _booked(
     try:
         raw = await _read(backend, request, hole, question, received, said=said)
     finally:
-        cost = question.books.settle(ticket, received)
-        question.report.cost(cost.money, cost.currency, is_estimated=cost.is_estimated)
+        question.report.spent(question.books.settle(ticket, received))
     return _stopped(raw, question.settings.stop)
 
 

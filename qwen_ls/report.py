@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qwen_ls.backend.plan import Target
+    from qwen_ls.books import Spent
     from qwen_ls.core.postprocess import Change
     from qwen_ls.core.types import Document, Prompt, Skip, Snippet, TriggerKind, Usage
 
@@ -113,14 +114,14 @@ class Report:
                 "cached_tokens": usage.cached_tokens,
             }
 
-    def cost(self, money: float, currency: str, *, is_estimated: bool) -> None:
-        """A call of this request has cost so much."""
+    def spent(self, spent: Spent) -> None:
+        """A call of this request has used and cost so much."""
         before = self.facts.get("cost", {})
-        if currency:
+        if spent.currency:
             self.facts["cost"] = {
-                "amount": round(money + before.get("amount", 0.0), 6),
-                "currency": currency,
-                "estimated": is_estimated or before.get("estimated", False),
+                "amount": round(spent.money + before.get("amount", 0.0), 6),
+                "currency": spent.currency,
+                "estimated": spent.is_estimated or before.get("estimated", False),
             }
 
     def end(self, outcome: Completion | Skip) -> Completion | Skip:
