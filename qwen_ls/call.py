@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
     from qwen_ls.books import Books
+    from qwen_ls.core.origin import Origin
     from qwen_ls.core.trigger import Ask
-    from qwen_ls.report import Report
     from qwen_ls.settings import Settings
 
 LEAST_PROMPT_TOKENS = 64
@@ -53,7 +53,7 @@ class Question:
     ask: Ask
     """How much is asked for."""
     settings: Settings
-    report: Report
+    origin: Origin
     """Hears how it goes."""
     books: Books
     """Grant each call, and hear what it used."""
@@ -77,7 +77,7 @@ class Question:
             return self
         uri, exclude = self.context.document.uri, self.settings.exclude
         image = await asyncio.to_thread(load_image, address, uri, self.roots, exclude)
-        self.report.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
+        self.origin.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
         return replace(self, image=image)
 
     def request(self, target: Target) -> CompletionRequest:
@@ -96,8 +96,8 @@ class Question:
             can_begin_with=bool(target.form.grammar),
         )
         self.gathered.sent(prompt)
-        self.report.prompt = prompt
-        self.report.snippets(around.snippets)
+        self.origin.prompt = prompt
+        self.origin.snippets(around.snippets)
         if self.image and target.sees:
             prompt = with_image(prompt, self.image)
         max_tokens = target.max_tokens(self.ask.max_tokens)
@@ -131,17 +131,17 @@ async def ask_model(
     """
     question = await question.seeing(backend.target)
     target = backend.target  # what the prompt is made for; another call may change the backend's
-    context, ask, report = question.context, question.ask, question.report
+    context, ask, origin = question.context, question.ask, question.origin
     try:
         raw = await _booked(backend, target, question, Hole(context, ask, target.strategy))
     except (AccessError, ModelError) as refusal:
         raw = await _without_fim(backend, target, question, refusal, tell)
         target = backend.target
     raw = await _continued(backend, raw, question)
-    report.usage(raw.usage)
-    report.said = raw.text
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
-    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
+    steps: list[postprocess.Change] = []
+    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, steps)
+    origin.said, origin.steps = raw.text, steps
     return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
 
 
@@ -170,7 +170,7 @@ async def _without_fim(
     except (AccessError, ModelError):
         raise refusal from None
     backend.forgo_fim()
-    question.report.target(target)
+    question.origin.facts["strategy"] = target.strategy.value
     text = (
         f"{refusal.message.rstrip('.')}: it is asked in partial mode from now on. "
         "Set strategy to partial to skip the attempt."
@@ -200,7 +200,7 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         except BackendError as error:
             question.heed(error)
             break
-        question.report.facts["continued"] = n
+        question.origin.facts["continued"] = n
         rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
         text = raw.text + (rest if isinstance(rest, str) else "")
         raw = RawCompletion(text, more.finish_reason, total(raw.usage, more.usage))
@@ -262,8 +262,8 @@ async def _booked(
     try:
         raw = await _read(backend, request, hole, question, received, said=said)
     finally:
-        cost = question.books.settle(ticket, received)
-        question.report.cost(cost.money, cost.currency, is_estimated=cost.is_estimated)
+        spent = question.books.settle(ticket, received)
+        question.origin.spent(spent.usage, spent.money, spent.currency, is_estimated=spent.is_estimated)
     return _stopped(raw, question.settings.stop)
 
 
@@ -287,8 +287,6 @@ async def _read(
     try:
         async with contextlib.aclosing(backend.stream(request)) as chunks:
             async for chunk in chunks:
-                if chunk.text and not text and not said:
-                    question.report.mark("first token")
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage
