@@ -13,7 +13,7 @@ from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_broken_off, is_enough, is_looping
 from qwen_ls.core.postprocess.whitespace import without_held_back
-from qwen_ls.core.prompt import build_prompt, with_image
+from qwen_ls.core.prompt import NOTHING, build_prompt, with_image
 from qwen_ls.core.text import current_line_before
 from qwen_ls.core.types import (
     CompletionContext,
@@ -22,6 +22,7 @@ from qwen_ls.core.types import (
     RawCompletion,
     Skip,
     Strategy,
+    Surroundings,
     Usage,
 )
 from qwen_ls.images import load_image
@@ -84,17 +85,7 @@ class Question:
         """The request for a target: its strategy decides what the prompt looks like."""
         tokens = max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS)
         around = self.gathered.around(self.context, tokens)
-        prompt = build_prompt(
-            self.context,
-            strategy=target.strategy,
-            layout=target.layout,
-            template=target.template,
-            tokens=tokens,
-            stop=target.stop,
-            around=around,
-            snippet_format=target.row.snippet_format,
-            can_begin_with=bool(target.form.grammar),
-        )
+        prompt = prompt_for(target, self.context, tokens, around)
         self.gathered.sent(prompt)
         self.origin.prompt = prompt
         self.origin.snippets(around.snippets)
@@ -108,6 +99,30 @@ class Question:
         prefix = self.context.prefix + text
         context = replace(self.context, prefix=prefix, line_prefix=current_line_before(prefix))
         return replace(self, context=context)
+
+
+def prompt_for(
+    target: Target, context: CompletionContext, tokens: int, around: Surroundings = NOTHING
+) -> Prompt:
+    """The prompt for a place as its target is asked.
+
+    Args:
+        target: what the call goes to.
+        context: where the cursor stands.
+        tokens: the budget for everything.
+        around: code from elsewhere, and what to keep of the last prompt.
+    """
+    return build_prompt(
+        context,
+        strategy=target.strategy,
+        layout=target.layout,
+        template=target.template,
+        tokens=tokens,
+        stop=target.stop,
+        around=around,
+        snippet_format=target.row.snippet_format,
+        can_begin_with=bool(target.form.grammar),
+    )
 
 
 class PausedError(Exception):

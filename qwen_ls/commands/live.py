@@ -137,20 +137,13 @@ async def _measure(
     max_tokens: int,
 ) -> Call | None:
     """One call, read to its end; None where it could cost more than may be spent."""
-    from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
+    from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request, prompt_for
     from qwen_ls.core.context import build_context
-    from qwen_ls.core.prompt import build_prompt
 
     before, after = hole
     target = recorder.target
-    prompt = build_prompt(
-        build_context(_document(before + after), len(before), TriggerKind.INVOKED),
-        strategy=target.strategy,
-        layout=target.layout,
-        template=target.template,
-        tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
-        stop=target.stop,
-    )
+    context = build_context(_document(before + after), len(before), TriggerKind.INVOKED)
+    prompt = prompt_for(target, context, max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS))
     # Digits are a token each with Qwen: the estimate is doubled.
     cost = 2 * estimate_tokens(before + after) + max_tokens
     if sum(call.tokens for call in test.calls) + cost > MAX_TOKENS:

@@ -20,14 +20,13 @@ from qwen_ls.backend.base import (
     UnreachableError,
 )
 from qwen_ls.backend.prices import price
-from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
+from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request, prompt_for
 from qwen_ls.commands.calls import Recorder, ask_once
 from qwen_ls.commands.layouts.answer import ANSWER_TOKENS, Answer
 from qwen_ls.commands.layouts.holes import HOLES
 from qwen_ls.commands.live import AFTER, BEFORE
 from qwen_ls.core.context import build_context
 from qwen_ls.core.postprocess.whitespace import without_held_back
-from qwen_ls.core.prompt import build_prompt
 from qwen_ls.core.types import CompletionContext, CompletionRequest, Document, TriggerKind, Usage
 from qwen_ls.usage import prompt_tokens
 
@@ -65,14 +64,7 @@ def request_for(
     context: CompletionContext, target: Target, settings: Settings, tokens: int
 ) -> CompletionRequest:
     """The call for a hole."""
-    prompt = build_prompt(
-        context,
-        strategy=target.strategy,
-        layout=target.layout,
-        template=target.template,
-        tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
-        stop=target.stop,
-    )
+    prompt = prompt_for(target, context, max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS))
     return build_request(settings, target.model, prompt, target.max_tokens(tokens))
 
 
