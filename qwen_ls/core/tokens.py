@@ -1,7 +1,8 @@
 """Qwen's tokens: the special ones, and where a line can be cut without cutting through one.
 
 Pure. Source: Qwen2.5-Coder's `tokenizer.json`: the special tokens (ids 151643 to 151664), plus `<|cursor|>`,
-which its models invent, and the pattern by which text is split before pairs are merged.
+which its models invent, those of its models that hear, and the pattern by which text is split before pairs
+are merged.
 """
 
 from __future__ import annotations
@@ -36,8 +37,13 @@ NAMES = (
     "fim_pad",
     "repo_name",
     "file_sep",
+    "audio_bos",
+    "audio_eos",
+    "AUDIO",
     "cursor",
 )
+TAG = re.compile(r"</?(?:tool_call|tool_response|think)>")
+"""Tokens of Qwen2.5 and Qwen3 that look like text: ids 151657 and 151658, 151665 to 151668."""
 SPECIAL = re.compile(r"<\|(?:" + "|".join(NAMES) + r")\|>")
 _LONGEST = max(map(len, NAMES)) + len("<||>")
 _BREAK = "\u200b"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 BEFORE_CACHE: tuple[Step, ...] = (
     special.cut_special_tokens,
     fences.unwrap,
+    special.cut_stray_tag,
     fences.drop_chatter,
     echo.drop_repeated_prefix,
     worth.drop_trailing_comment,
@@ -46,7 +47,7 @@ BEFORE_CACHE: tuple[Step, ...] = (
     echo.drop_rewritten_line,
     repetition.stop_repetition,
 )
-CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:4]
+CONTINUATION: tuple[Step, ...] = BEFORE_CACHE[:5]
 """For what goes on with an answer, before it is put to its beginning: chat models greet again."""
 AFTER_CACHE: tuple[Step, ...] = (
     enclosure.close_once,

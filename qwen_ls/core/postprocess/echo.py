@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 MAX_LINES, MAX_CHARS = 40, 6000
 """How much above the cursor an echo is looked for in."""
+MIN_ECHO_CHARS = 3
 MIN_OPENER_CHARS = 6
 REWRITTEN = 0.2
 """By how much of its length a line may differ from the one above that it defines anew."""
 
+_WORD = re.compile(r"(?<!\w)[^\W\d]\w{2,}$")
 _DEFINES = re.compile(
     r"(?:(?:pub|public|private|protected|static|final|const|let|var|val|export|default|async|mut)\s+)*"
     r"(?:(?:def|class|func|function|fn|import|from|use|struct|enum|interface|type|return|#include)\b"
@@ -65,11 +67,30 @@ def _echoes(answer: str, hole: Hole) -> Iterator[str]:
         if begins[:size] != head[:size]:
             continue
         echoed = "".join(lines[start:])
-        if len(echoed.strip()) < 3:
-            return
+        if len(echoed.strip()) < MIN_ECHO_CHARS:
+            break
         if lines[-1].strip() or _is_telling(lines[start:]):
             yield echoed
             yield echoed.lstrip(" \t")
+    here = hole.context.line_prefix.strip()
+    if len("".join(here.split())) >= MIN_ECHO_CHARS and not hole.is_prose:
+        yield _spaced_as(answer, here)
+        word = _WORD.search(here)
+        if word and word.group() != here:
+            yield word.group()
+
+
+def _spaced_as(answer: str, line: str) -> str:
+    """The current line as the answer has it where it spaces it otherwise: `total = su` for `total=su`."""
+    wanted, at = "".join(line.split()), 0
+    for n, char in enumerate(answer):
+        if at == len(wanted):
+            return answer[:n]
+        if char == wanted[at]:
+            at += 1
+        elif char not in " \t":
+            break
+    return line
 
 
 def _is_telling(lines: list[str]) -> bool:

@@ -15,11 +15,13 @@ _CHATTER = re.compile(
     r"The (?:following|completed?|missing|code)|To complete|You can|This (?:code|function|is)|"
     r"当然|好的|以下|这是|下面)[^\r\n]*(?:[:.!,。：！]|\b(?:code|function|snippet))[ \t]*(?:\r?\n|\Z)"
     r"(?:[ \t]*\r?\n)*"
+    r"|\A\s*[\u4e00-\u9fff][^\r\n]*[。：！]\s*(?:\r?\n\s*|\Z)"
 )
 """A line to greet with, as no code begins."""
 _MARKUP = {"markdown", "restructuredtext", "asciidoc", "quarto", "rmd"}
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*[\w+#.-]*[ \t]*$", re.MULTILINE)
-_THINKING = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
+_THINKING = re.compile(r"\A\s*<(think|thinking)>.*?(?:</\1>\s*|\Z)", re.DOTALL)
+_INLINE = re.compile(r"\A\s*`([^`\r\n]+)`\s*\Z")
 
 
 def drop_chatter(text: str, hole: Hole) -> str | Skip:
@@ -47,7 +49,8 @@ def unwrap(text: str, hole: Hole) -> str:
         return text
     opening = _FENCE.search(text)
     if not opening:
-        return text
+        inline = _INLINE.match(text)
+        return inline.group(1) if inline and "`" not in _quotes(hole) and not hole.is_prose else text
     before = text[: opening.start()]
     if hole.context.document.language_id in _MARKUP and before.strip():
         return text
@@ -58,6 +61,10 @@ def unwrap(text: str, hole: Hole) -> str:
     closing = re.search(rf"^[ \t]*{re.escape(opening.group(1))}[ \t]*$", rest, re.MULTILINE)
     code = rest[: closing.start()] if closing else rest
     return code.removesuffix("\n") if closing else code
+
+
+def _quotes(hole: Hole) -> str:
+    return hole.syntax.quotes + "".join(hole.syntax.strings)
 
 
 def _is_closing(text: str, fence: re.Match[str], hole: Hole) -> bool:

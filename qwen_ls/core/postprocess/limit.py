@@ -11,7 +11,7 @@ from qwen_ls.core.postprocess.fences import drop_chatter, unwrap
 from qwen_ls.core.postprocess.indent import shift_to_cursor, use_document_indent
 from qwen_ls.core.postprocess.repetition import is_loop, loop_at
 from qwen_ls.core.postprocess.scope import paragraph, scope, stop_at_dedent
-from qwen_ls.core.postprocess.special import cut_special_tokens, has_ended
+from qwen_ls.core.postprocess.special import cut_special_tokens, cut_stray_tag, has_ended
 from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
 from qwen_ls.core.postprocess.worth import drop_trailing_comment
 from qwen_ls.core.syntax import scan
@@ -21,7 +21,7 @@ from qwen_ls.core.tokens import cut
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole, Step
 
-_UNWRAPPING: tuple[Step, ...] = (cut_special_tokens, unwrap, drop_chatter)
+_UNWRAPPING: tuple[Step, ...] = (cut_special_tokens, unwrap, cut_stray_tag, drop_chatter)
 _BEGINNING: tuple[Step, ...] = (
     drop_repeated_prefix,
     drop_trailing_comment,

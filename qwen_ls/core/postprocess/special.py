@@ -34,3 +34,12 @@ def has_ended(text: str) -> bool:
     """Whether a stream has come to a special token behind its text: a server that ignores `stop` goes on."""
     text = text.replace(tokens.CURSOR, "")
     return bool(tokens.SPECIAL.search(_LEADING.sub("", text)))
+
+
+def cut_stray_tag(text: str, hole: Hole) -> str | Skip:
+    """Cut at a token that looks like markup, `<tool_call>` or `</think>`, in a document that has none."""
+    match = tokens.TAG.search(text)
+    if match is None or tokens.TAG.search(hole.context.document.text):
+        return text
+    kept = text[: match.start()]
+    return kept if kept.strip() else Skip(Reason.ONLY_SPECIAL_TOKENS)

@@ -55,6 +55,8 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
         for size in range(min(len(first), len(rest)), 0, -1):
             if first.endswith(rest[:size]) and (size == len(rest) or _is_overlap(rest, size)):
                 return _or_skip(first[:-size])
+    if (at := _spaced_otherwise(first, bare)) is not None:
+        return _or_skip(first[:at])
     # The whole rest stands inside of the answer's line, and what comes behind it has no place.
     if len(bare) >= MIN_OVERLAP:
         for rest in (tail, bare):
@@ -67,6 +69,18 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
     if tail[0] in ",;" and first.rstrip().endswith(tail[0]):
         return _or_skip(first.rstrip()[:-1])
     return first
+
+
+def _spaced_otherwise(first: str, rest: str) -> int | None:
+    """Where an answer's line ends in the rest of the line, but for blanks: `,b)` before `, b)`."""
+    wanted = "".join(rest.split())
+    if len(wanted) < MIN_OVERLAP or not "".join(first.split()).endswith(wanted):
+        return None
+    at, left = len(first), len(wanted)
+    while left:
+        at -= 1
+        left -= not first[at].isspace()
+    return None if _cuts_word(first, at) else at
 
 
 def _is_overlap(tail: str, size: int) -> bool:

@@ -24,6 +24,8 @@ def drop_typed_indent(text: str, hole: Hole) -> str:
     typed = hole.context.line_prefix
     if typed and not typed.strip() and not _is_half(typed, hole.context.prefix):
         indent = indent_of(text)
+        if indent and "\n" not in text.rstrip() and set(indent) != set(typed):
+            return text[len(indent) :]  # blanks behind tabs, or tabs behind blanks
         if indent.startswith(typed) and text[len(indent) :].strip():
             following = [line for line in text.split("\n")[1:] if line.strip()]
             if len(indent) == len(typed) or any(indent_of(line).startswith(indent) for line in following):

@@ -54,8 +54,8 @@ def drop_dismissed(text: str, hole: Hole) -> str | Skip:
     Blanks do not count. An answer that begins otherwise is another one, and so is a shorter one.
     """
     if hole.context.trigger is TriggerKind.AUTOMATIC:
-        said = " ".join(text.split())
+        said = "".join(text.split())
         for dismissed in hole.dismissed:
-            if (before := " ".join(dismissed.split())) and said.startswith(before):
+            if (before := "".join(dismissed.split())) and said.startswith(before):
                 return Skip(Reason.DISMISSED)
     return text
