@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ACCEPTED_COMMAND = "qwen-ls.accepted"
 DISMISSED_COMMAND = "qwen-ls.dismissed"
-"""What a client may send when the user has dismissed an item, with the arguments of the item's own command."""
+"""What a client may send when the user has dismissed an item, with the arguments of the item's command."""
 
 
 class InvalidParamsError(ValueError):
