@@ -230,9 +230,7 @@ EMPTY = Scenario("tab", "█\n", "", (), "")
     ("before", "line"),
     [
         pytest.param("inoremap <Tab> [mine]", "[mine]", id="keys"),
-        pytest.param(
-            "imap <Tab> <Plug>(mine)| inoremap <Plug>(mine) [mine]", "[mine]", id="more-keys"
-        ),
+        pytest.param("imap <Tab> <Plug>(mine)| inoremap <Plug>(mine) [mine]", "[mine]", id="more-keys"),
         pytest.param("inoremap <expr> <Tab> '<' .. 'b>'", "<b>", id="an-expression-s-text"),
         pytest.param(r'inoremap <expr> <Tab> "ab\<Left>"', "ab", id="an-expression-s-keys"),
         pytest.param(
