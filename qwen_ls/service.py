@@ -262,6 +262,10 @@ class CompletionService:
             self._count("accepted")
         self._screen.accepted(completion_id)
 
+    def dismissed(self, completion_id: str) -> None:
+        """The user does not want a completion: it stays away for a while."""
+        self._screen.dismissed(completion_id)
+
     def _count(self, what: str) -> None:
         self._counts[what] += 1
         self._books.count(what, self._endpoint.target)

@@ -161,7 +161,10 @@ Snippets can not."
     (pcase-let (((cl-struct qwen-ls--ghost text start end) qwen-ls--ghost))
       (and (<= start (point) end)
            (<= (- (point) start) (length text))
-           (qwen-ls--rest text (buffer-substring-no-properties start (point)))))))
+           ;; The buffer may have been narrowed since.
+           (save-restriction
+             (widen)
+             (qwen-ls--rest text (buffer-substring-no-properties start (point))))))))
 
 (defun qwen-ls--hide ()
   "Take the suggestion off the screen."
@@ -211,20 +214,31 @@ Snippets can not."
     (if (equal part rest)
         (let ((end (marker-position (qwen-ls--ghost-end ghost))))
           (qwen-ls--hide)
-          (delete-region (point) end)
+          (save-restriction
+            (widen)
+            (delete-region (point) end))
           (insert part)
-          (qwen-ls--tell-accepted ghost))
+          (qwen-ls--tell ghost))
       (insert part)
       (qwen-ls--refresh)
       (qwen-ls--tell-partially-accepted ghost part))))
 
-(defun qwen-ls--tell-accepted (ghost)
-  "Run the command of GHOST, all of which was accepted."
-  (when-let* ((command (plist-get (qwen-ls--ghost-item ghost) :command)))
-    (eglot--signal-textDocument/didChange)
+;; In a narrowed buffer Eglot fails at changes that were made outside.
+(defun qwen-ls--send-changes ()
+  "Send what was changed since the last time."
+  (save-restriction
+    (widen)
+    (eglot--signal-textDocument/didChange)))
+
+(defun qwen-ls--tell (ghost &optional name)
+  "Run the command of GHOST, or the one called NAME with its arguments."
+  (when-let* ((command (plist-get (qwen-ls--ghost-item ghost) :command))
+              (server (qwen-ls--ghost-server ghost))
+              ((jsonrpc-running-p server)))
+    (qwen-ls--send-changes)
     (jsonrpc-async-request
-     (qwen-ls--ghost-server ghost) :workspace/executeCommand
-     (list :command (plist-get command :command)
+     server :workspace/executeCommand
+     (list :command (or name (plist-get command :command))
            :arguments (plist-get command :arguments)))))
 
 (defun qwen-ls--tell-partially-accepted (ghost part)
@@ -250,10 +264,12 @@ Snippets can not."
   (qwen-ls--accept #'qwen-ls--to-end-of-line))
 
 (defun qwen-ls-dismiss ()
-  "Take the suggestion off the screen; the next comes when you type."
+  "Take the suggestion off the screen, and tell the server.
+It does not come again at its place for a while; others do when you type."
   (interactive)
-  (qwen-ls--hide)
-  (qwen-ls--cancel))
+  (when qwen-ls--ghost
+    (qwen-ls--tell qwen-ls--ghost "qwen-ls.dismissed"))
+  (qwen-ls--leave))
 
 ;;;; Asking
 
@@ -289,7 +305,7 @@ Snippets can not."
   "Ask SERVER for a suggestion at point.
 KIND is one of LSP's InlineCompletionTriggerKind."
   (qwen-ls--cancel)
-  (eglot--signal-textDocument/didChange)
+  (qwen-ls--send-changes)
   (let* ((buffer (current-buffer))
          (place (qwen-ls--place))
          id
@@ -317,6 +333,11 @@ KIND is one of LSP's InlineCompletionTriggerKind."
                    (funcall answered (lambda (_) (eglot-clear-status server)))))
           qwen-ls--pending (cons server id))))
 
+(defun qwen-ls--leave ()
+  "Have nothing on the screen, and nothing on its way."
+  (qwen-ls--hide)
+  (qwen-ls--cancel))
+
 (defun qwen-ls--take (server result)
   "Show the first item of RESULT, an answer of SERVER.
 An empty list says that there is nothing to show, and null that the
@@ -326,18 +347,25 @@ request does not matter any more."
         (qwen-ls--show server item)
       (qwen-ls--hide))))
 
+(defvar evil-state)
+
+(defun qwen-ls--is-typing ()
+  "Whether keys are text here: not in a read-only buffer, nor in Evil's commands."
+  (and (not buffer-read-only)
+       (memq (bound-and-true-p evil-state) '(nil insert replace emacs))))
+
 (defun qwen-ls--ask-when-idle (buffer)
   "Ask for a suggestion, if BUFFER is still where the user is."
   (when (and (buffer-live-p buffer)
              (eq buffer (window-buffer)))
     (with-current-buffer buffer
-      (when-let* ((server (and qwen-ls-mode (not buffer-read-only) (qwen-ls--server))))
+      (when-let* ((server (and qwen-ls-mode (qwen-ls--is-typing) (qwen-ls--server))))
         (qwen-ls--request server qwen-ls--automatic)))))
 
 (defun qwen-ls--post-command ()
   "Keep the suggestion true to what the user does, and ask for the next one."
   (when qwen-ls--ghost
-    (qwen-ls--refresh))
+    (if (qwen-ls--is-typing) (qwen-ls--refresh) (qwen-ls--hide)))
   (let ((before qwen-ls--place)
         (now (qwen-ls--place)))
     (unless (equal before now)
@@ -348,11 +376,11 @@ request does not matter any more."
               (run-with-idle-timer qwen-ls-idle-delay nil
                                    #'qwen-ls--ask-when-idle (current-buffer)))))))
 
-(defun qwen-ls--leave (window)
+(defun qwen-ls--select (window)
   "WINDOW with this buffer was selected, or another one was."
   (unless (eq window (selected-window))
     (with-current-buffer (window-buffer window)
-      (qwen-ls-dismiss))))
+      (qwen-ls--leave))))
 
 (defun qwen-ls-complete ()
   "Ask for a suggestion now."
@@ -383,11 +411,11 @@ request does not matter any more."
    (qwen-ls-mode
     (setq qwen-ls--place (qwen-ls--place))
     (add-hook 'post-command-hook #'qwen-ls--post-command nil t)
-    (add-hook 'window-selection-change-functions #'qwen-ls--leave nil t))
+    (add-hook 'window-selection-change-functions #'qwen-ls--select nil t))
    (t
     (remove-hook 'post-command-hook #'qwen-ls--post-command t)
-    (remove-hook 'window-selection-change-functions #'qwen-ls--leave t)
-    (qwen-ls-dismiss))))
+    (remove-hook 'window-selection-change-functions #'qwen-ls--select t)
+    (qwen-ls--leave))))
 
 (defun qwen-ls--follow-eglot ()
   "Switch `qwen-ls-mode' on where qwen-ls manages the buffer, else off."
@@ -425,7 +453,7 @@ documentation and the like."
 (defun qwen-ls-toggle ()
   "Switch suggestions off, or on again, in all buffers of this server."
   (interactive)
-  (qwen-ls-dismiss)
+  (qwen-ls--leave)
   (message "qwen-ls is %s"
            (if (eq (qwen-ls--execute "qwen-ls.toggle") t) "on" "off")))
 

@@ -116,7 +116,7 @@ class CompletionCache:
         known = [*self._of(context.document.uri), *([shown] if shown else [])]
         away = [(one, one.typed(context)) for one in known if self._is_away(one)]
         texts = (one.rest_shown(typed) for one, typed in away if typed is not None)
-        return tuple(dict.fromkeys(texts))
+        return tuple(dict.fromkeys(filter(None, texts)))
 
     def forget(self, uri: str) -> None:
         """Drop what is kept for a document that was closed."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "qwen-ls.accepted",
+    "qwen-ls.dismissed",
     "qwen-ls.explain",
     "qwen-ls.status",
     "qwen-ls.usage",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qwen_ls.lsp.documents import Snapshot
 
 ACCEPTED_COMMAND = "qwen-ls.accepted"
+DISMISSED_COMMAND = "qwen-ls.dismissed"
+"""What a client may send when the user has dismissed an item, with the arguments of the item's command."""
 
 
 class InvalidParamsError(ValueError):

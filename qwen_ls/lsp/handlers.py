@@ -259,6 +259,11 @@ def _accepted(server: QwenLanguageServer, arguments: list[Any]) -> None:
         server.service.accepted(arguments[0])
 
 
+def _dismissed(server: QwenLanguageServer, arguments: list[Any]) -> None:
+    if arguments and isinstance(arguments[0], str):
+        server.service.dismissed(arguments[0])
+
+
 def _infer_acceptance(server: QwenLanguageServer, uri: str, offer: Offer, change: Change) -> None:
     """Of an item in a list; a client that runs its command as well tells the same once more."""
     document = server.documents.get(uri)
@@ -296,6 +301,7 @@ def _clear_cache(server: QwenLanguageServer, arguments: list[Any]) -> None:
 
 COMMANDS: dict[str, Callable[[QwenLanguageServer, list[Any]], Any]] = {
     convert.ACCEPTED_COMMAND: _accepted,
+    convert.DISMISSED_COMMAND: _dismissed,
     "qwen-ls.explain": _explain,
     "qwen-ls.status": _status,
     "qwen-ls.usage": _usage,

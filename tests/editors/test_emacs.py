@@ -18,7 +18,8 @@ if sys.platform == "win32":
 from qwen_ls import __version__
 from tests.editors.emacs_driver import PACKAGE, Emacs, EmacsAlone, LspMode, readme
 from tests.editors.playing import QUIET_S, play, playable
-from tests.editors.scenarios import LONG, LONG_BEFORE, LONG_BODY, Scenario
+from tests.editors.scenarios import FUNCTION, LONG, LONG_BEFORE, LONG_BODY, RETURNED, Scenario
+from tests.editors.scenarios import RETURN as FUNCTION_RETURN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,6 +129,55 @@ def test_a_part_that_is_accepted_counts_as_an_acceptance(prepare: Callable[..., 
     emacs.see(" a + b")
     emacs.quit()
     assert emacs.stage.count("accepted") == 1
+
+
+def test_what_was_dismissed_stays_away_while_it_is_typed_on_until_it_is_asked_for(
+    prepare: Callable[..., Emacs],
+) -> None:
+    emacs = suggesting(prepare())
+    calls = emacs.stage.n_calls
+    emacs.dismiss()
+    emacs.see("")
+    emacs.type("t")
+    emacs.rest(QUIET_S)
+    assert (emacs.ghost_on_screen(), emacs.stage.n_calls) == ("", calls)
+    emacs.command("qwen-ls-complete")
+    emacs.see("urn a + b")
+    emacs.quit()
+    assert emacs.stage.count("accepted") == 0
+
+
+DEFUN = Scenario("narrow", "import os\n\n" + FUNCTION, "import os\n\n" + FUNCTION_RETURN, (), "")
+
+
+def test_in_a_narrowed_buffer(prepare: Callable[..., Emacs]) -> None:
+    emacs = opened(prepare(DEFUN), DEFUN)
+    emacs.ask("(progn (narrow-to-defun) t)")
+    emacs.type("re")
+    emacs.see("turn a + b")
+    emacs.type("tu")
+    emacs.see("rn a + b")
+    # Its beginning is not in the buffer any more; a command looks at it all the same.
+    emacs.ask("(progn (narrow-to-region (point) (pos-eol)) t)")
+    emacs.type("r")
+    emacs.see("n a + b")
+    emacs.accept()
+    emacs.wait(lambda: emacs.ask("(buffer-string)") == "rn a + b")
+    assert emacs.ask("(progn (widen) (buffer-string))") == "import os\n\n" + RETURNED
+    assert not [line for line in emacs.log() if "rror" in line]
+
+
+def test_in_evil_s_normal_state_nothing_is_shown(prepare: Callable[..., Emacs]) -> None:
+    emacs = suggesting(prepare(init="(defvar-local evil-state 'insert)"))
+    emacs.ask("(progn (setq evil-state 'normal) t)")
+    emacs.type("x")
+    emacs.see("")
+    emacs.screen.send("\x7f")
+    emacs.rest(QUIET_S)
+    assert emacs.ghost_on_screen() == ""
+    emacs.ask("(progn (setq evil-state 'insert) t)")
+    emacs.type("t")
+    emacs.see("urn a + b")
 
 
 def test_without_a_suggestion_the_keys_do_what_they_always_did(prepare: Callable[..., Emacs]) -> None:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
-import subprocess
 import sys
-import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if sys.platform == "win32":
     pytest.skip("needs a pty", allow_module_level=True)
 
-from tests.cli.terminal import LIMIT_S
+from tests.editors.neovim_driver import INIT, PLUGIN, Neovim
 from tests.editors.playing import QUIET_S, play, playable
 from tests.editors.scenarios import LONG, LONG_BEFORE, LONG_BODY, Scenario
-from tests.editors.screen import EditorScreen
-from tests.editors.stage import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.editors.stage import Stage
@@ -32,163 +27,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.editors
 
 VERSIONS = ("neovim-0.12.4", "neovim-0.11.4")
-PLUGIN = ROOT / "editors" / "neovim"
-KEYS = {
-    "Tab": "\t",
-    "Escape": "\x1b",
-    "Alt-Right": "\x1b[1;3C",
-    "Control-Alt-Right": "\x1b[1;7C",
-    "Control-]": "\x1d",
-    "Alt-]": "\x1b]",
-    "Alt-\\": "\x1b\\",
-}
-# A user's file, with nothing of ours in it: a picture is taken, so that ghost text is told by being italic.
-INIT = """
-vim.o.swapfile = false
-vim.o.termguicolors = true
-vim.o.statusline = ' %t  %{%v:lua.require("qwen_ls").statusline()%}'
-vim.opt.fillchars = { eob = ' ' }
-vim.g.loaded_python3_provider = 0 -- looking for it starts Pythons
-vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#7f8797', italic = true })
-"""
-
-
-class Neovim:
-    """The driver."""
-
-    lacks: ClassVar[Mapping[Any, str]] = {}
-    changed: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-
-    def __init__(self, stage: Stage, folder: Path, init: str = INIT) -> None:
-        self.stage, self.program = stage, folder / "bin" / "nvim"
-        self.config = stage.home / "config" / "nvim"
-        self.config.mkdir(parents=True)
-        (self.config / "init.lua").write_text(init, "utf-8")
-        self.package = stage.home / "data" / "nvim" / "site" / "pack" / "qwen" / "start" / "qwen-ls"
-        self.package.parent.mkdir(parents=True)
-        self.package.symlink_to(PLUGIN)
-        self._socket = stage.folder / "nvim.sock"
-        self.screen: EditorScreen | None = None
-
-    def open(self, path: Path, line: int, column: int) -> None:
-        self.start(path)
-        self.wait(lambda: self.lua("(vim.lsp.get_clients({ bufnr = 0 })[1] or {}).initialized") is True)
-        self.go(line, column)
-
-    def start(self, path: Path) -> None:
-        """Start Neovim with a file."""
-        command = [str(self.program), "--listen", str(self._socket), path.name]
-        self.screen = EditorScreen(
-            command,
-            is_ghost=lambda cell: cell.italics,
-            environ=self.stage.environ,
-            cwd=path.parent,
-        )
-        self.wait(lambda: self._socket.exists() and self.ask("v:vim_did_enter") == 1)
-
-    def go(self, line: int, column: int) -> None:
-        """Begin to insert at a place."""
-        self.ask(f"setcursorcharpos({line + 1}, {column + 1})")
-        self.screen.send("A" if column == self.ask("strchars(getline('.'))") else "i")
-        self.wait(lambda: self.ask("mode()") == "i")
-
-    def ask(self, expression: str) -> Any:
-        """The value of a Vim expression."""
-        command = [self.program, "--server", self._socket, "--remote-expr", f"json_encode({expression})"]
-        asking = subprocess.Popen(command, env=self.stage.environ, stdout=subprocess.PIPE, encoding="utf-8")
-        end = time.monotonic() + LIMIT_S
-        while asking.poll() is None:
-            if time.monotonic() > end:
-                asking.kill()
-            self.screen.step(0.01)  # Neovim does not answer while its screen is not read
-        answer = asking.communicate()[0]
-        return json.loads(answer) if asking.returncode == 0 else None
-
-    def lua(self, expression: str) -> Any:
-        """The value of a Lua expression."""
-        return self.ask(f"luaeval({json.dumps(expression)})")
-
-    def type(self, text: str) -> None:
-        self.screen.type(text)
-
-    def press(self, key: str) -> None:
-        self.screen.send(KEYS[key])
-
-    def see(self, ghost: str) -> None:
-        """Wait for this ghost text."""
-        self.wait(lambda: self.ghost_on_screen() == ghost)
-
-    def ghost_on_screen(self) -> str:
-        return self.screen.ghost
-
-    def text_on_screen(self) -> list[str]:
-        return self.screen.lines[:-2]
-
-    def words_on_screen(self) -> str:
-        """All that the screen shows, in one line, without frames."""
-        return " ".join(re.sub(r"[╭─╮│╰╯~]", " ", self.screen.text).split())
-
-    def accept(self) -> None:
-        self.press("Tab")
-
-    def accept_word(self) -> None:
-        self.press("Alt-Right")
-
-    def accept_line(self) -> None:
-        self.press("Control-Alt-Right")
-
-    def dismiss(self) -> None:
-        self.press("Control-]")
-
-    def undo(self) -> None:
-        self.normal()
-        self.screen.send("u")
-
-    def normal(self) -> None:
-        """Go to normal mode."""
-        self.press("Escape")
-        self.wait(lambda: self.ask("mode()") == "n")
-
-    def save(self) -> None:
-        self.normal()
-        self.screen.send(":write\r")
-        self.wait(lambda: self.ask("&modified") == 0)
-
-    def messages(self) -> list[str]:
-        return [notice["text"] for notice in self.lua("require('qwen_ls.notice').history") or []]
-
-    def wait(self, condition: Callable[[], Any]) -> None:
-        self.screen.wait(condition, each=self._no_prompt)
-
-    def rest(self, seconds: float) -> None:
-        self.screen.rest(seconds)
-        self._no_prompt()
-
-    def _no_prompt(self) -> None:
-        assert "Press ENTER" not in self.screen.text, self.screen.text
-
-    def screenshot(self, path: Path) -> None:
-        self.screen.save_picture(path, f"Neovim {self.stage.editor.rpartition('-')[2]} with qwen-ls")
-
-    def kill_server(self) -> None:
-        before = len(self.stage.server_pids)
-        self.stage.kill_server()
-        self.wait(lambda: len(self.stage.server_pids) > before)
-
-    def change_settings(self, settings: Mapping[str, Any]) -> None:
-        self.lua(f"require('qwen_ls').set(vim.json.decode([[{json.dumps(dict(settings))}]]))")
-
-    def toggle(self) -> None:
-        self.lua("require('qwen_ls').toggle()")
-
-    def quit(self) -> None:
-        if self.screen is None:
-            return
-        if self.screen.process.poll() is None:
-            self.screen.send("\x1c\x0e:qall!\r")  # CTRL-\ CTRL-N: to normal mode from wherever
-            self.screen.ended()
-        self.screen.__exit__()
-        self.screen = None
 
 
 @pytest.fixture(params=VERSIONS)
@@ -314,6 +152,69 @@ def test_backspace_and_accept_at_once_is_a_tab(prepare: Callable[..., Neovim]) -
     assert neovim.ask("v:errmsg") == ""
 
 
+@pytest.mark.parametrize("after_a_word", [False, True], ids=["all", "the-rest"])
+def test_keys_that_come_at_once_with_tab_come_after_what_it_accepts(
+    prepare: Callable[..., Neovim], after_a_word: bool
+) -> None:
+    neovim = suggesting(prepare())
+    if after_a_word:
+        neovim.accept_word()
+        neovim.see(" a + b")
+    neovim.screen.send("\t\r# sum")
+    neovim.wait(lambda: "# sum" in neovim.ask("join(getline(1, '$'))"))
+    assert neovim.ask("getline(2, '$')") == ["    return a + b", "# sum"]
+
+
+RETURNING = replace(
+    RETURN,
+    initial="returning = 1\nresult = 2\n" + RETURN.initial,
+    model="returning = 1\nresult = 2\n" + RETURN.model,
+)
+
+
+def test_accepting_closes_the_menu_which_would_put_back_its_own(prepare: Callable[..., Neovim]) -> None:
+    neovim = opened(prepare(RETURNING, init="vim.o.completeopt = 'menuone,noinsert'"), RETURNING)
+    neovim.type("re")
+    neovim.see("turn a + b")
+    neovim.screen.send("\x0e")
+    neovim.wait(lambda: neovim.ask("pumvisible()") == 1)
+    neovim.see("turn a + b")
+    neovim.accept_word()
+    neovim.wait(lambda: neovim.ask("getline(4)") == "    return")
+    assert neovim.ask("pumvisible()") == 0
+    neovim.accept()
+    neovim.wait(lambda: neovim.ask("getline(4)") == "    return a + b")
+
+
+def test_what_was_dismissed_stays_away_while_it_is_typed_on_until_it_is_asked_for(
+    prepare: Callable[..., Neovim],
+) -> None:
+    neovim = suggesting(prepare())
+    calls = neovim.stage.n_calls
+    neovim.dismiss()
+    neovim.see("")
+    neovim.type("t")
+    neovim.rest(QUIET_S)
+    assert (neovim.ghost_on_screen(), neovim.stage.n_calls) == ("", calls)
+    neovim.press("Alt-\\")
+    neovim.see("urn a + b")
+    neovim.quit()
+    assert neovim.stage.count("accepted") == 0
+
+
+def test_the_rest_of_what_was_accepted_in_part_can_be_dismissed(prepare: Callable[..., Neovim]) -> None:
+    neovim = suggesting(prepare())
+    neovim.accept_word()
+    neovim.see(" a + b")
+    neovim.dismiss()
+    neovim.see("")
+    neovim.type(" ")
+    neovim.rest(QUIET_S)
+    assert neovim.ghost_on_screen() == ""
+    neovim.quit()
+    assert neovim.stage.count("accepted") == 1
+
+
 def test_a_part_that_is_accepted_counts_as_an_acceptance(prepare: Callable[..., Neovim]) -> None:
     neovim = suggesting(prepare())
     neovim.accept_word()
@@ -322,18 +223,47 @@ def test_a_part_that_is_accepted_counts_as_an_acceptance(prepare: Callable[..., 
     assert neovim.stage.count("accepted") == 1
 
 
-def test_without_a_suggestion_tab_does_what_it_did_before(prepare: Callable[..., Neovim]) -> None:
-    before = "vim.keymap.set('i', '<Tab>', function() return '<lt>my tab>' end, { expr = true })"
-    neovim = opened(
-        prepare(Scenario("tab", "█\n", "", (), ""), init=before), Scenario("tab", "█", "", (), "")
-    )
+EMPTY = Scenario("tab", "█\n", "", (), "")
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        pytest.param("inoremap <Tab> [mine]", "[mine]", id="keys"),
+        pytest.param("imap <Tab> <Plug>(mine)| inoremap <Plug>(mine) [mine]", "[mine]", id="more-keys"),
+        pytest.param("inoremap <expr> <Tab> '<' .. 'b>'", "<b>", id="an-expression-s-text"),
+        pytest.param(r'inoremap <expr> <Tab> "ab\<Left>"', "ab", id="an-expression-s-keys"),
+        pytest.param(
+            "function! s:Mine() abort\nreturn '[mine]'\nendfunction\ninoremap <expr> <Tab> <SID>Mine()",
+            "[mine]",
+            id="a-script-s-function",
+        ),
+        pytest.param(
+            "lua vim.keymap.set('i', '<Tab>', function() return '<lt>my tab>' end, { expr = true })",
+            "<my tab>",
+            id="a-lua-expression",
+        ),
+        pytest.param(
+            "lua vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ 'mine' }, 'c', false, true) end)",
+            "mine",
+            id="a-lua-function",
+        ),
+    ],
+)
+def test_without_a_suggestion_tab_does_what_it_did_before(
+    prepare: Callable[..., Neovim], before: str, line: str
+) -> None:
+    neovim = prepare(EMPTY)
+    (neovim.config / "plugin").mkdir()
+    (neovim.config / "plugin" / "mine.vim").write_text(before + "\n", "utf-8")
+    opened(neovim, EMPTY)
     neovim.press("Tab")
-    neovim.wait(lambda: neovim.ask("getline(1)") == "<my tab>")
+    neovim.wait(lambda: neovim.ask("getline(1)") == line)
+    assert neovim.ask("v:errmsg") == ""
 
 
 def test_without_a_suggestion_tab_jumps_in_a_snippet(prepare: Callable[..., Neovim]) -> None:
-    empty = Scenario("tab", "█\n", "", (), "")
-    neovim = opened(prepare(empty), empty)
+    neovim = opened(prepare(EMPTY), EMPTY)
     neovim.lua("vim.snippet.expand('f($1, $2)')")
     neovim.type("a")
     neovim.press("Tab")

@@ -92,6 +92,9 @@ class ScriptedService:
     def accepted(self, completion_id: str) -> None:
         self.calls.append(("accepted", completion_id))
 
+    def dismissed(self, completion_id: str) -> None:
+        self.calls.append(("dismissed", completion_id))
+
     def toggle(self) -> bool:
         return False
 

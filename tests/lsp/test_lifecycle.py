@@ -200,6 +200,7 @@ async def test_lsp_mode_is_not_bothered_with_status(line: Line) -> None:
     ("command", "result"),
     [
         ("qwen-ls.accepted", None),
+        ("qwen-ls.dismissed", None),
         ("qwen-ls.explain", {"asked": 0, "running": 0, "calls": []}),
         ("qwen-ls.status", {"kind": "ready", "text": ""}),
         ("qwen-ls.toggle", False),

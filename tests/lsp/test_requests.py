@@ -59,6 +59,16 @@ async def test_a_part_that_was_taken_is_told_with_its_completion(line: Line) -> 
     assert ("accepted", item["command"]["arguments"][0]) in line.server.service.calls
 
 
+async def test_a_dismissal_is_told_with_the_arguments_of_the_item_s_command(line: Line) -> None:
+    line.send(did_open(URI, "x = \n"), ask(1, URI, 0, 4))
+    await turns()
+    ((_, result),) = results(line)
+    arguments = result["items"][0]["command"]["arguments"]
+    command = {"command": "qwen-ls.dismissed", "arguments": arguments}
+    line.send(request(2, "workspace/executeCommand", command))
+    assert ("dismissed", arguments[0]) in line.server.service.calls
+
+
 @pytest.mark.parametrize(
     ("script", "result"),
     [

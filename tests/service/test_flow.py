@@ -376,6 +376,35 @@ async def test_what_is_deleted_left_of_is_not_shown_again_for_a_while(stage: Sta
     assert (await ask(stage, "x = open(█")).text == "name)"
 
 
+async def test_what_is_dismissed_is_not_shown_again_for_a_while_and_neither_is_its_rest(stage: Stage) -> None:
+    stage.backend.script = ["name) as file", "name) as f:", "o)"]
+    shown = await ask(stage, "x = open(█")
+    stage.service.dismissed(shown.id)
+    assert await ask(stage, "x = open(█") == Skip(Reason.DISMISSED)
+    assert await ask(stage, "x = open(na█") == Skip(Reason.DISMISSED)
+    assert len(stage.backend.requests) == 1
+    assert (await ask(stage, "x = open(█", INVOKED)).text == "name) as f:"
+    assert (await ask(stage, "x = open(f█")).text == "o)"
+
+
+async def test_where_all_that_was_dismissed_has_been_typed_there_is_no_more_to_keep_away(
+    stage: Stage,
+) -> None:
+    stage.backend.script = ["name)", ".read()"]
+    shown = await ask(stage, "x = open(█")
+    stage.service.dismissed(shown.id)
+    assert (await ask(stage, "x = open(name)█")).text == ".read()"
+
+
+async def test_a_dismissal_of_what_is_not_shown_any_more_is_none(stage: Stage) -> None:
+    stage.backend.script = ["name)", "1"]
+    gone = await ask(stage, "x = open(█")
+    await ask(stage, "y = █")
+    stage.service.dismissed(gone.id)
+    stage.service.dismissed("never")
+    assert (await ask(stage, "x = open(█")).text == "name)"
+
+
 async def test_deleting_what_was_typed_of_it_turns_nothing_down(stage: Stage) -> None:
     stage.backend.script = ["name)"]
     await ask(stage, "x = open(█")

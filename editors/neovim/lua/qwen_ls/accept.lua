@@ -1,4 +1,4 @@
---- Putting a suggestion, or its beginning, into the buffer, and telling the server.
+--- Putting a suggestion, or its beginning, into the buffer, and telling the server what became of it.
 
 local ghost = require('qwen_ls.ghost')
 local suggestion = require('qwen_ls.suggestion')
@@ -30,6 +30,20 @@ local function tell(accepted, part)
       item = accepted.item,
       acceptedLength = vim.str_utfindex(part, 'utf-16'),
     })
+  end
+end
+
+--- The user does not want it: where it comes from is told by the argument of its command.
+---
+---@param dismissed qwen_ls.Suggestion
+function M.tell_dismissed(dismissed)
+  local client = vim.lsp.get_client_by_id(dismissed.client_id)
+  local command = dismissed.item.command
+  if client and client.name == 'qwen_ls' and command then
+    client:exec_cmd(
+      { title = '', command = 'qwen-ls.dismissed', arguments = command.arguments },
+      { bufnr = dismissed.bufnr }
+    )
   end
 end
 

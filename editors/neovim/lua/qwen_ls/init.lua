@@ -19,6 +19,27 @@ local inline_completion = native or require('qwen_ls.inline_completion')
 --- Keys to type where what is shown turns out not to fit what has been typed.
 ---@field otherwise? string
 
+--- How long text may take to change, at most, before the next key is taken.
+local SETTLE_MS = 1000
+
+--- Do what is scheduled so far. For |<Cmd>|, which may change text.
+function M.settle()
+  local is_done = false
+  vim.schedule(function()
+    is_done = true
+  end)
+  vim.wait(SETTLE_MS, function()
+    return is_done
+  end, 1)
+end
+
+--- Have it done before the next key, which may be waiting: keys come together over a slow line.
+--- The menu of insert mode is closed, and keeps what is there: it would put its own back over it.
+local function settle_before_next_key()
+  local close = vim.fn.pumvisible() == 1 and '<C-x><C-z>' or ''
+  api.nvim_feedkeys(vim.keycode(close .. '<Cmd>lua require("qwen_ls").settle()<CR>'), 'in', false)
+end
+
 --- Whatever Neovim itself shows goes off the screen, after `on_item` has seen it.
 ---
 --- Neovim 0.12.4 would insert it at the place of the last answer, and leave what was typed since then behind,
@@ -48,17 +69,22 @@ local function accept_part(take, opts)
         accept.insert(current, take)
       end
     end)
+    settle_before_next_key()
     return true
   end
-  return take_native(function(item)
+  local is_shown = take_native(function(item)
     local shown = suggestion.from_native(item, bufnr)
     local rest = shown and suggestion.rest(shown)
     if rest then
       accept.insert(rest, take)
     elseif opts and opts.otherwise then
-      api.nvim_feedkeys(vim.keycode(opts.otherwise), 'n', false)
+      api.nvim_feedkeys(vim.keycode(opts.otherwise), 'im', false)
     end
   end)
+  if is_shown then
+    settle_before_next_key()
+  end
+  return is_shown
 end
 
 --- Accept what is shown. Fit for a mapping with <expr>: text changes after it has returned.
@@ -85,15 +111,27 @@ function M.accept_line(opts)
   return accept_part(suggestion.line, opts)
 end
 
---- Take what is shown off the screen; nothing comes in its place before the cursor moves.
+--- Take what is shown off the screen, and tell the server; nothing comes in its place before the cursor moves.
 ---
 ---@return boolean # whether anything was shown
 function M.dismiss()
   local bufnr = api.nvim_get_current_buf()
-  local was_ours = ghost.current(bufnr) ~= nil
+  local ours = ghost.current(bufnr)
   ghost.hide(bufnr)
   request.cancel(bufnr)
-  return take_native(function() end) or was_ours
+  if ours then
+    accept.tell_dismissed(ours)
+  end
+  local is_native = take_native(function(item)
+    local shown = suggestion.from_native(item, bufnr)
+    if shown then
+      accept.tell_dismissed(shown)
+    end
+  end)
+  if is_native then
+    settle_before_next_key()
+  end
+  return is_native or ours ~= nil
 end
 
 --- Show another suggestion, where there are several.

@@ -24,16 +24,16 @@ local DEFAULTS = {
 
 --- What each key does; false: it was not for us.
 ---
----@type table<string, fun(lhs: string): boolean?>
+---@type table<string, fun(before: string): boolean?>
 local ACTIONS = {
-  accept = function(lhs)
-    return require('qwen_ls').accept({ otherwise = lhs })
+  accept = function(before)
+    return require('qwen_ls').accept({ otherwise = before })
   end,
-  accept_word = function(lhs)
-    return require('qwen_ls').accept_word({ otherwise = lhs })
+  accept_word = function(before)
+    return require('qwen_ls').accept_word({ otherwise = before })
   end,
-  accept_line = function(lhs)
-    return require('qwen_ls').accept_line({ otherwise = lhs })
+  accept_line = function(before)
+    return require('qwen_ls').accept_line({ otherwise = before })
   end,
   dismiss = function()
     return require('qwen_ls').dismiss()
@@ -53,19 +53,21 @@ local ACTIONS = {
   end,
 }
 
---- What a key did before it was ours, as keys for a mapping with <expr>.
+--- Keep what a key did before it was ours, whatever kind of mapping that was, at a name of its own.
 ---
+---@param name string of the action that takes the key
 ---@param lhs string
----@param before table<string, any> what |maparg()| says
----@return string
-local function fallback(lhs, before)
-  if before.expr == 1 then
-    return before.callback and before.callback() or vim.api.nvim_eval(before.rhs)
-  elseif before.callback then
-    vim.schedule(before.callback)
-    return ''
+---@return string # the keys that do it: that name, or the key itself
+local function keep(name, lhs)
+  local before = vim.fn.maparg(lhs, 'i', false, true)
+  if vim.tbl_isempty(before) then
+    return lhs
   end
-  return before.rhs or lhs
+  local kept = ('<Plug>(qwen-ls-before-%s)'):format(name)
+  before.lhs, before.lhsraw, before.lhsrawalt = kept, vim.keycode(kept), nil
+  before.buffer, before.abbr = 0, 0
+  vim.fn.mapset(before)
+  return kept
 end
 
 --- The keys in force.
@@ -80,12 +82,17 @@ end
 function M.setup()
   for name, lhs in pairs(M.get()) do
     if lhs then
-      local before = vim.fn.maparg(lhs, 'i', false, true)
+      local before = keep(name, lhs)
       vim.keymap.set('i', lhs, function()
-        if ACTIONS[name](lhs) == false then
-          return fallback(lhs, before)
+        if ACTIONS[name](before) == false then
+          return before
         end
-      end, { expr = true, silent = true, desc = 'qwen-ls: ' .. name:gsub('_', ' ') })
+      end, {
+        expr = true,
+        remap = before ~= lhs,
+        silent = true,
+        desc = 'qwen-ls: ' .. name:gsub('_', ' '),
+      })
     end
   end
 end

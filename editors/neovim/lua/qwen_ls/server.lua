@@ -41,8 +41,9 @@ local function died()
   vim.defer_fn(M.start, RESTART_MS)
 end
 
---- A transport that runs a command. It notes what a request is about, which Neovim does not, and it keeps the exit code of a server that died from Neovim, whose message
---- about it does not fit on a line, and so would wait for ENTER in the middle of your typing.
+--- A transport that runs a command. It notes what a request is about, which Neovim does not, and it keeps
+--- the exit code of a server that died from Neovim, whose message about it does not fit on a line, and so
+--- would wait for ENTER in the middle of your typing.
 ---
 ---@param cmd string[]
 ---@return fun(dispatchers: vim.lsp.rpc.Dispatchers, config: vim.lsp.ClientConfig): vim.lsp.rpc.PublicClient
