@@ -129,8 +129,7 @@ def open_at(window: VSCode, surroundings: Stage, marked: str = FUNCTION) -> None
 @in_vscode
 def test_an_indented_item_in_column_0_is_accepted_by_tab(window: VSCode, surroundings: Stage) -> None:
     open_at(window, surroundings, "def add(a, b):\n█")
-    window.type("x")
-    window.press("Backspace")
+    window.command("Trigger Inline Suggestion")
     window.wait(lambda: window.ghost_on_screen() == "    return a + b")
     window.accept()
     window.wait(lambda: window.text_on_screen() == ["def add(a, b):", "    return a + b"])

@@ -174,10 +174,6 @@ class Workbench:
                 time.sleep(0.1)
 
 
-REDRAW_S = 0.5
-"""After a line was taken VS Code asks again and draws what is left anew: a Tab in between is lost on it."""
-
-
 class VSCode:
     """One window of it, in one scenario."""
 
@@ -243,7 +239,6 @@ class VSCode:
 
     def accept_line(self) -> None:
         self.press("Alt+l")
-        self.rest(REDRAW_S)
 
     def dismiss(self) -> None:
         self.press("Escape")

@@ -14,7 +14,6 @@ import {
 } from 'vscode';
 import { LanguageClient, State, type Middleware } from 'vscode-languageclient/node';
 import { findServer, type Found, type Surroundings } from './find.js';
-import { beginsWithIndentation } from './indentation.js';
 import type { Keys } from './keys.js';
 import { itemsOf, Patience } from './patience.js';
 import { sectionOf } from './settings.js';
@@ -22,7 +21,8 @@ import type { Life, ServerStatus } from './status.js';
 
 export const SECTION = 'qwen-ls';
 const SELECTOR = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
-const INDENTED = 'qwen-ls.suggestsIndentation';
+/** The context key that says whether the last answer had something to show; for the key binding of Tab. */
+const SUGGESTS = 'qwen-ls.suggests';
 
 export class Server implements Disposable {
   readonly log: LogOutputChannel = window.createOutputChannel('Qwen LS', { log: true });
@@ -37,7 +37,7 @@ export class Server implements Disposable {
   readonly #patience = new Patience();
   #client: LanguageClient | undefined;
   #work: Promise<unknown> = Promise.resolve();
-  #isIndented = false;
+  #suggests = false;
 
   /**
    * @param keys the keys for the server's environment
@@ -123,22 +123,21 @@ export class Server implements Disposable {
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         const answer = await this.#patience.provide(document, position, context, token, next);
         if (!token.isCancellationRequested) {
-          const [item] = itemsOf(answer);
-          const before = document.lineAt(position).text.slice(0, position.character);
-          const text = typeof item?.insertText === 'string' ? item.insertText : '';
-          const ghost = text.slice(position.character - (item?.range?.start ?? position).character);
-          this.#suggestsIndentation(beginsWithIndentation(before, ghost, tabSize()));
+          this.#noteWhether(itemsOf(answer).length > 0);
         }
         return answer;
       },
     };
   }
 
-  /** Tell the key binding of Tab. */
-  #suggestsIndentation(isIndented: boolean): void {
-    if (isIndented !== this.#isIndented) {
-      this.#isIndented = isIndented;
-      void commands.executeCommand('setContext', INDENTED, isIndented);
+  /**
+   * Tell the key binding of Tab whether what is shown may be ours. Where a suggestion begins is VS Code's to say: it
+   * knows at once, also after a part was accepted, while a context key of ours comes later than the user's next key.
+   */
+  #noteWhether(suggests: boolean): void {
+    if (suggests !== this.#suggests) {
+      this.#suggests = suggests;
+      void commands.executeCommand('setContext', SUGGESTS, suggests);
     }
   }
 
@@ -199,9 +198,4 @@ function isExecutable(path: string): boolean {
 
 function lifeOf(state: State): Life {
   return state === State.Running ? 'running' : state === State.Starting ? 'starting' : 'stopped';
-}
-
-function tabSize(): number {
-  const size = window.activeTextEditor?.options.tabSize;
-  return typeof size === 'number' ? size : 4;
 }

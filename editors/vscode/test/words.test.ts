@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beginsWithIndentation } from '../src/indentation.js';
 import { sectionOf } from '../src/settings.js';
 import { barOf, titleOf, type ServerStatus, type Usage } from '../src/status.js';
 import { storyOf } from '../src/story.js';
@@ -55,21 +54,6 @@ for (const [life, severity] of [['starting', undefined], ['stopped', 'error'], [
 test("the menu's title has no icons", () => {
   assert.equal(titleOf(barOf('running', READY, USAGE, 'en-US')), 'qwen-coder-turbo ¥0.0123');
 });
-
-const indented: [before: string, ghost: string, expected: boolean][] = [
-  ['', '    return', true],
-  ['', '\treturn', true],
-  ['', '  return', false],
-  ['    ', 'return', false],
-  ['    ', '    return', true],
-  ['x', '    return', false],
-  ['', '', false],
-];
-for (const [before, ghost, expected] of indented) {
-  test(`indentation: ${JSON.stringify([before, ghost])}`, () => {
-    assert.equal(beginsWithIndentation(before, ghost, 4), expected);
-  });
-}
 
 test('the story of a completion that was shown', () => {
   const report = { outcome: 'shown', source: 'network', steps: ['fences'], timings_ms: { total: 12.5 }, model: 'm|n' };
