@@ -20,6 +20,7 @@ from tests.editors.playing import QUIET_S, play, playable
 from tests.editors.scenarios import FUNCTION, RETURN, RETURNED, Accept, Scenario, See, Type
 from tests.editors.stage import ROOT, Stage
 from tests.editors.vscode_driver import NOWHERE, VSCode, Workbench, is_alive
+from tests.fake_dashscope import Behaviour
 
 EDITOR = "vscode-1.139.1"
 EXTENSION = ROOT / "editors" / "vscode"
@@ -158,6 +159,29 @@ def test_an_indented_item_in_column_0_is_accepted_by_tab(window: VSCode, surroun
     window.wait(lambda: window.text_on_screen() == ["def add(a, b):", "    return a + b"])
     window.save()
     assert surroundings.file.read_bytes() == b"def add(a, b):\n    return a + b"
+
+
+@in_vscode
+def test_tab_indents_once_a_suggestion_is_dismissed(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings, "def add(a, b):\n█")
+    window.command("Trigger Inline Suggestion")
+    window.wait(lambda: window.ghost_on_screen() == "    return a + b")
+    window.dismiss()
+    window.wait(lambda: window.ghost_on_screen() == "")
+    window.press("Tab")
+    window.save()
+    assert surroundings.file.read_bytes() == b"def add(a, b):\n    "
+
+
+@in_vscode
+def test_a_late_answer_is_not_shown_where_the_cursor_has_gone(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings)
+    surroundings.fake.behaviour = Behaviour(ttfb_ms=1000.0)
+    window.type("re")
+    window.wait(lambda: surroundings.n_calls == 1)
+    window.press("ArrowUp")
+    window.rest(1.0 + QUIET_S)
+    assert window.ghost_on_screen() == ""
 
 
 @in_vscode
@@ -407,16 +431,22 @@ def test_a_server_that_hangs_is_ended_when_another_is_started(window: VSCode, su
     assert not is_alive(hung)
 
 
+def wait_until_off(window: VSCode, surroundings: Stage, number: int) -> None:
+    """Wait until that server runs and says that it is off."""
+    window.wait(lambda: len(surroundings.server_pids) == number)
+    window.rest(QUIET_S)  # what the bar says of the one before goes in this time
+    window.wait(lambda: window.bar.endswith(" off"))
+
+
 @in_vscode
 def test_completions_that_are_off_stay_off_with_another_server(window: VSCode, surroundings: Stage) -> None:
     open_at(window, surroundings)
     window.toggle()
     window.wait(lambda: window.bar.endswith(" off"))
-    for next_server in (lambda: window.command("Qwen LS: Restart the Server"), surroundings.kill_server):
-        next_server()
-        window.wait(lambda: not window.bar.endswith(" off"))
-        window.wait(lambda: window.bar.endswith(" off"))
-    assert len(surroundings.server_pids) == 3
+    window.command("Qwen LS: Restart the Server")
+    wait_until_off(window, surroundings, 2)
+    surroundings.kill_server()
+    wait_until_off(window, surroundings, 3)
     window.type("re")
     window.rest(QUIET_S)
     assert (window.ghost_on_screen(), surroundings.n_calls) == ("", 0)

@@ -131,7 +131,7 @@ export class Server implements Disposable {
     if (state !== State.Running) {
       this.status = undefined;
     } else if (this.#isOff) {
-      void this.run(TOGGLE);
+      this.run(TOGGLE).catch((error: unknown) => this.log.error(`completions are on again: ${String(error)}`));
     }
     this.#become(lifeOf(state));
   }
