@@ -7,17 +7,20 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.editors.playing import play, playable
+from tests.editors.playing import QUIET_S, play, playable
 from tests.editors.scenarios import FUNCTION, RETURN, RETURNED, Accept, Scenario, See, Type
 from tests.editors.stage import ROOT, Stage
-from tests.editors.vscode_driver import NOWHERE, VSCode, Workbench
+from tests.editors.vscode_driver import NOWHERE, VSCode, Workbench, is_alive
+from tests.fake_dashscope import Behaviour
 
 EDITOR = "vscode-1.139.1"
 EXTENSION = ROOT / "editors" / "vscode"
@@ -58,12 +61,33 @@ def npm(installed: Callable[[str], Path], tmp_path_factory: pytest.TempPathFacto
     return run
 
 
+PYTHON_EXTENSION = {
+    "name": "python",
+    "publisher": "ms-python",
+    "version": "1.0.0",
+    "engines": {"vscode": "^1.91.0"},
+    "main": "./main.js",
+    "activationEvents": ["onCommand:nobody.calls.it"],
+}
+CHOSEN_ENVIRONMENT = """
+exports.activate = () => ({
+    environments: { getActiveEnvironmentPath: () => ({ path: process.env.HOME + '/chosen/bin/python' }) },
+});
+"""
+"""What our extension uses of Python's: the environment that the user has chosen."""
+
+
 @pytest.fixture(scope="session")
 def workbench(
     installed: Callable[[str], Path], npm: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workbench]:
+    folder = tmp_path_factory.mktemp("workbench")
+    python = folder / "python.vsix"
+    with zipfile.ZipFile(python, "w") as archive:
+        archive.writestr("extension/package.json", json.dumps(PYTHON_EXTENSION))
+        archive.writestr("extension/main.js", CHOSEN_ENVIRONMENT)
     vsix = Path(npm("package")) / "qwen-ls.vsix"
-    with Workbench(installed(EDITOR), tmp_path_factory.mktemp("workbench"), vsix) as made:
+    with Workbench(installed(EDITOR), folder, [vsix, python]) as made:
         yield made
 
 
@@ -129,13 +153,35 @@ def open_at(window: VSCode, surroundings: Stage, marked: str = FUNCTION) -> None
 @in_vscode
 def test_an_indented_item_in_column_0_is_accepted_by_tab(window: VSCode, surroundings: Stage) -> None:
     open_at(window, surroundings, "def add(a, b):\n█")
-    window.type("x")
-    window.press("Backspace")
+    window.command("Trigger Inline Suggestion")
     window.wait(lambda: window.ghost_on_screen() == "    return a + b")
     window.accept()
     window.wait(lambda: window.text_on_screen() == ["def add(a, b):", "    return a + b"])
     window.save()
     assert surroundings.file.read_bytes() == b"def add(a, b):\n    return a + b"
+
+
+@in_vscode
+def test_tab_indents_once_a_suggestion_is_dismissed(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings, "def add(a, b):\n█")
+    window.command("Trigger Inline Suggestion")
+    window.wait(lambda: window.ghost_on_screen() == "    return a + b")
+    window.dismiss()
+    window.wait(lambda: window.ghost_on_screen() == "")
+    window.press("Tab")
+    window.save()
+    assert surroundings.file.read_bytes() == b"def add(a, b):\n    "
+
+
+@in_vscode
+def test_a_late_answer_is_not_shown_where_the_cursor_has_gone(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings)
+    surroundings.fake.behaviour = Behaviour(ttfb_ms=1000.0)
+    window.type("re")
+    window.wait(lambda: surroundings.n_calls == 1)
+    window.press("ArrowUp")
+    window.rest(1.0 + QUIET_S)
+    assert window.ghost_on_screen() == ""
 
 
 @in_vscode
@@ -196,20 +242,152 @@ def test_a_key_is_kept_as_a_secret_and_given_to_the_server_alone(
     window.wait(lambda: [message for message in window.messages() if "wants a key" in message][1:])
 
 
+REDIRECTED = {
+    "qwen-ls.baseUrl": NOWHERE,
+    "qwen-ls.provider": "openai",
+    "qwen-ls.apiKeyEnv": "HOME",
+    "qwen-ls.extraHeaders": {"x-evil": "1"},
+    "qwen-ls.server.command": ["/bin/false"],
+    "qwen-ls.maxLines": 1,
+}
+
+
 @in_vscode
 def test_a_workspace_can_not_redirect_a_key_nor_choose_the_server(
     window: VSCode, surroundings: Stage
 ) -> None:
-    window.write_settings(
-        {
-            "qwen-ls.baseUrl": NOWHERE,
-            "qwen-ls.provider": "openai",
-            "qwen-ls.apiKeyEnv": "HOME",
-            "qwen-ls.extraHeaders": {"x-evil": "1"},
-            "qwen-ls.server.command": ["/bin/false"],
-            "qwen-ls.maxLines": 1,
-        }
-    )
+    window.write_settings(REDIRECTED)
+    open_at(window, surroundings)
+    window.type("re")
+    window.wait(lambda: window.ghost_on_screen() == "turn a + b")
+    assert "x-evil" not in surroundings.fake.requests[-1].headers
+
+
+NOT_FOUND = "qwen-ls was not found"
+
+
+@pytest.fixture
+def bare(window: VSCode, workbench: Workbench) -> Iterator[VSCode]:
+    """A window on a machine that has no server, and nothing to install one with."""
+    window.machine["qwen-ls.server.command"] = []
+    yield window
+    for folder in (workbench.home, workbench.programs):
+        shutil.rmtree(folder)
+        folder.mkdir()
+
+
+def start_without_a_server(window: VSCode, surroundings: Stage) -> None:
+    window.start(surroundings.file, 1, 4)
+    window.wait(lambda: any(NOT_FOUND in message for message in window.messages()))
+
+
+def put_program(file: Path, script: str) -> None:
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+@in_vscode
+def test_where_there_is_no_server_the_workspace_s_own_is_found_later(
+    bare: VSCode, surroundings: Stage
+) -> None:
+    start_without_a_server(bare, surroundings)
+    surroundings.screen(bare, "missing")
+    assert bare.buttons() == ["Install…", "Set Its Command…"]
+    bare.put_server(surroundings.project / ".venv" / "bin" / "qwen-ls")
+    bare.command("Qwen LS: Restart the Server")
+    bare.wait(lambda: "qwen-coder" in bare.bar)
+
+
+@in_vscode
+@pytest.mark.parametrize("command", ["uv tool install qwen-ls", "pipx install qwen-ls"])
+def test_the_server_is_installed_as_the_user_chooses(
+    bare: VSCode, surroundings: Stage, workbench: Workbench, command: str
+) -> None:
+    tool, _, arguments = command.partition(" ")
+    ready, asked = surroundings.folder / "downloaded", surroundings.folder / "asked"
+    bare.put_server(ready)
+    target = workbench.home / ".local" / "bin" / "qwen-ls"
+    target.parent.mkdir(parents=True)
+    put_program(workbench.programs / tool, f'echo "$@" >"{asked}"\n/bin/cp -p "{ready}" "{target}"')
+    start_without_a_server(bare, surroundings)
+    bare.click_button("Install…")
+    bare.choose(command)
+    bare.wait(lambda: "qwen-coder" in bare.bar)
+    assert asked.read_text() == f"{arguments}\n"
+
+
+@in_vscode
+def test_an_installation_that_fails_is_told_and_can_be_tried_again(
+    bare: VSCode, surroundings: Stage, workbench: Workbench
+) -> None:
+    put_program(workbench.programs / "uv", "echo no such package >&2\nexit 3")
+    start_without_a_server(bare, surroundings)
+    bare.click_button("Install…")
+    bare.choose("uv tool install qwen-ls")
+    bare.wait(lambda: "uv tool install qwen-ls failed: 3" in bare.messages())
+    bare.click_button("Show Log")
+    bare.wait(lambda: bare.output == "Qwen LS")
+    bare.open_menu()
+    bare.wait(lambda: "Install…" in bare.buttons())
+
+
+@in_vscode
+def test_with_neither_uv_nor_pipx_the_user_is_told_what_to_install(bare: VSCode, surroundings: Stage) -> None:
+    start_without_a_server(bare, surroundings)
+    bare.click_button("Install…")
+    bare.wait(lambda: any("Neither uv nor pipx was found" in message for message in bare.messages()))
+    assert "How to Install uv" in bare.buttons()
+
+
+@in_vscode
+def test_the_server_s_command_can_be_set_where_it_was_not_found(
+    bare: VSCode, surroundings: Stage, workbench: Workbench
+) -> None:
+    start_without_a_server(bare, surroundings)
+    bare.click_button("Set Its Command…")
+    bare.wait(lambda: "qwen-ls.server.command" in bare.text_on_screen())  # the field that seeks settings
+    program = surroundings.folder / "elsewhere"
+    bare.put_server(program)
+    workbench.set(bare.user, {"qwen-ls.server.command": [str(program)]})
+    bare.wait(lambda: "qwen-coder" in bare.bar)
+
+
+@in_vscode
+def test_the_environment_chosen_in_the_python_extension_is_searched(
+    bare: VSCode, surroundings: Stage, workbench: Workbench
+) -> None:
+    """Also where that extension is not active yet, as in a workspace without Python's files."""
+    bare.put_server(workbench.home / "chosen" / "bin" / "qwen-ls")
+    bare.start(surroundings.file, 1, 4)
+    bare.wait(lambda: "qwen-coder" in bare.bar)
+
+
+RESTRICTED = {"security.workspace.trust.enabled": True, "security.workspace.trust.startupPrompt": "never"}
+
+
+@in_vscode
+def test_nothing_of_a_workspace_that_is_not_trusted_is_run(bare: VSCode, surroundings: Stage) -> None:
+    bare.user |= RESTRICTED
+    mine, theirs = surroundings.project / ".venv" / "bin" / "qwen-ls", surroundings.folder / "was-run"
+    bare.put_server(mine)
+    mine.write_text(f'#!/bin/sh\n>"{theirs}"\n' + mine.read_text())
+    bare.write_settings({"qwen-ls.server.command": [str(mine)]})
+    start_without_a_server(bare, surroundings)
+    surroundings.screen(bare, "restricted")
+    assert not theirs.exists()
+    # The trust, once given, is enough.
+    bare.command("Workspaces: Manage Workspace Trust")
+    bare.click_button("Trust")
+    bare.wait(lambda: "qwen-coder" in bare.bar)
+    assert theirs.exists()
+
+
+@in_vscode
+def test_a_workspace_that_is_not_trusted_has_suggestions_and_redirects_nothing(
+    window: VSCode, surroundings: Stage
+) -> None:
+    window.user |= RESTRICTED
+    window.write_settings(REDIRECTED)
     open_at(window, surroundings)
     window.type("re")
     window.wait(lambda: window.ghost_on_screen() == "turn a + b")
@@ -217,22 +395,75 @@ def test_a_workspace_can_not_redirect_a_key_nor_choose_the_server(
 
 
 @in_vscode
-def test_where_there_is_no_server_the_user_can_install_it(window: VSCode, surroundings: Stage) -> None:
-    window.machine["qwen-ls.server.command"] = []
+def test_a_server_that_does_not_answer_holds_nothing_up_and_is_ended(
+    window: VSCode, surroundings: Stage, workbench: Workbench
+) -> None:
+    working = window.machine["qwen-ls.server.command"]
+    pid = surroundings.folder / "pid"
+    window.machine["qwen-ls.server.command"] = ["/bin/sh", "-c", f'echo $$ >"{pid}"; exec /bin/sleep 600']
     window.start(surroundings.file, 1, 4)
-    window.wait(lambda: any("qwen-ls was not found" in message for message in window.messages()))
-    surroundings.screen(window, "missing")
-    assert window.buttons() == ["Install…", "Set Its Command…"]
-    # The workspace's own environment comes next; VS Code is told to look again.
-    program = surroundings.project / ".venv" / "bin" / "qwen-ls"
-    program.parent.mkdir(parents=True)
-    words = " ".join(
-        f"'{word}'" for word in VSCode(window.workbench, surroundings).machine["qwen-ls.server.command"]
-    )
-    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
-    program.chmod(0o755)
-    window.command("Qwen LS: Restart the Server")
+    window.wait(lambda: pid.exists() and pid.read_text().strip())
+    window.command("Qwen LS: Show Log")
+    window.wait(lambda: window.output == "Qwen LS")
+    workbench.set(window.user, {"qwen-ls.server.command": working})
     window.wait(lambda: "qwen-coder" in window.bar)
+    window.wait(lambda: not is_alive(int(pid.read_text())))
+
+
+@in_vscode
+def test_a_server_that_ends_at_once_is_told_once(window: VSCode, surroundings: Stage) -> None:
+    window.machine["qwen-ls.server.command"] = ["/bin/sh", "-c", "exit 1"]
+    window.start(surroundings.file, 1, 4)
+    window.wait(window.messages)
+    window.rest(QUIET_S)
+    (message,) = window.messages()
+    assert "couldn't create connection to server" in message
+    assert window.bar == "Qwen"
+
+
+@in_vscode
+def test_a_server_that_hangs_is_ended_when_another_is_started(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings)
+    (hung,) = surroundings.server_pids
+    os.kill(hung, signal.SIGSTOP)
+    window.command("Qwen LS: Restart the Server")
+    window.wait_for_server(2)
+    assert not is_alive(hung)
+
+
+def wait_until_off(window: VSCode, surroundings: Stage, number: int) -> None:
+    """Wait until that server runs and says that it is off."""
+    window.wait(lambda: len(surroundings.server_pids) == number)
+    window.rest(QUIET_S)  # what the bar says of the one before goes in this time
+    window.wait(lambda: window.bar.endswith(" off"))
+
+
+@in_vscode
+def test_completions_that_are_off_stay_off_with_another_server(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings)
+    window.toggle()
+    window.wait(lambda: window.bar.endswith(" off"))
+    window.command("Qwen LS: Restart the Server")
+    wait_until_off(window, surroundings, 2)
+    surroundings.kill_server()
+    wait_until_off(window, surroundings, 3)
+    window.type("re")
+    window.rest(QUIET_S)
+    assert (window.ghost_on_screen(), surroundings.n_calls) == ("", 0)
+    window.toggle()
+    window.type("t")
+    window.wait(lambda: window.ghost_on_screen() == "urn a + b")
+
+
+@in_vscode
+def test_the_package_holds_the_extension_and_nothing_else(npm: Callable[..., str]) -> None:
+    with zipfile.ZipFile(Path(npm("package")) / "qwen-ls.vsix") as package:
+        names = {name.removeprefix("extension/").lower() for name in package.namelist()}
+    pictures = {f"docs/{file.name}" for file in (EXTENSION / "docs").glob("*.png")}
+    words = {"package.json", "readme.md", "changelog.md", "license.txt"}
+    assert names - {"[content_types].xml", "extension.vsixmanifest"} == {
+        "dist/extension.js", "icon.png", *pictures, *words,
+    }  # fmt: skip
 
 
 @in_vscode

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tests.editors.chromium import Chromium, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.editors.stage import Stage
 
@@ -85,6 +85,15 @@ CHOICE = """
         return row ? row.textContent : '';
     })()
 """
+CLICK_BUTTON = """
+    (() => {
+        const places = ['.notification-list-item-buttons-container', '.workspace-trust-editor'];
+        const buttons = document.querySelectorAll(places.map((place) => `${place} .monaco-button`).join());
+        const button = [...buttons].find((it) => it.textContent === LABEL);
+        button?.click();
+        return !!button;
+    })()
+"""
 BAR = "document.querySelector('[id=\"qwen-ls.qwen-ls.qwen-ls\"]')"
 
 
@@ -94,12 +103,18 @@ class Workbench:
     Args:
         installed: where `install.sh` has put it.
         folder: empty; all that it writes lies under it.
-        vsix: the extension.
+        vsixes: the extensions.
     """
 
-    def __init__(self, installed: Path, folder: Path, vsix: Path) -> None:
+    def __init__(self, installed: Path, folder: Path, vsixes: Sequence[Path]) -> None:
         self.folder = folder
+        self.home = folder / "home"
+        """The user's home folder."""
+        self.programs = folder / "programs"
+        """The only folder of the PATH, and empty."""
         self.port = free_port()
+        for made in (self.home, self.programs):
+            made.mkdir()
         for made in ("User", "Machine"):
             (folder / "data" / made).mkdir(parents=True)
         (folder / "data" / "User" / "keybindings.json").write_text(json.dumps(KEYBINDINGS))
@@ -108,9 +123,10 @@ class Workbench:
         data = ["--user-data-dir", str(folder / "data"), "--extensions-dir", str(folder / "extensions")]
         self._log = (folder / "code-server.log").open("w")
         common: dict[str, Any] = {"env": self._environ(), "stdout": self._log, "stderr": subprocess.STDOUT}
-        subprocess.run([program, *data, "--install-extension", vsix], check=True, **common)
+        for vsix in vsixes:
+            subprocess.run([program, *data, "--install-extension", vsix], check=True, **common)
         serve = ["--auth", "none", "--bind-addr", f"127.0.0.1:{self.port}", "--disable-telemetry"]
-        quiet = ["--disable-update-check", "--disable-workspace-trust", "--disable-getting-started-override"]
+        quiet = ["--disable-update-check", "--disable-getting-started-override"]
         # It forks: a group of its own, to end all of it.
         self._process = subprocess.Popen([program, *data, *serve, *quiet], start_new_session=True, **common)
         self._browser = Chromium(installed / "bin" / "chromium", folder / "profile")
@@ -149,13 +165,15 @@ class Workbench:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("QWEN_LS_", "DASHSCOPE", "XDG_", "VSCODE", "PYTHON"))
+            if not name.startswith(("QWEN_LS_", "DASHSCOPE", "XDG_", "VSCODE", "PYTHON", "UV_", "PIPX_"))
             and "proxy" not in name.lower()
         }
         gallery = {"serviceUrl": NOWHERE, "itemUrl": NOWHERE, "resourceUrlTemplate": NOWHERE}
         folder = str(self.folder)
         return kept | {
-            "HOME": folder,
+            "HOME": str(self.home),
+            "PATH": str(self.programs),
+            "VSCODE_CLI": "1",  # and no PATH from a login shell
             "TMPDIR": folder,
             "XDG_RUNTIME_DIR": folder,
             "XDG_CONFIG_HOME": f"{folder}/config",
@@ -172,10 +190,6 @@ class Workbench:
             except OSError:
                 assert time.monotonic() < until, "code-server does not come up"
                 time.sleep(0.1)
-
-
-REDRAW_S = 0.5
-"""After a line was taken VS Code asks again and draws what is left anew: a Tab in between is lost on it."""
 
 
 class VSCode:
@@ -243,7 +257,6 @@ class VSCode:
 
     def accept_line(self) -> None:
         self.press("Alt+l")
-        self.rest(REDRAW_S)
 
     def dismiss(self) -> None:
         self.press("Escape")
@@ -297,6 +310,18 @@ class VSCode:
         """The buttons of the messages that are on the screen."""
         return list(self.page.evaluate(BUTTONS))
 
+    def click_button(self, label: str) -> None:
+        """Click on a button of a message, or of the page on trust."""
+        # By script: messages move, and the page on trust is longer than the window.
+        self.wait(lambda: self.page.evaluate(CLICK_BUTTON.replace("LABEL", json.dumps(label))))
+
+    def put_server(self, program: Path) -> None:
+        """Put a `qwen-ls` there that runs in the stage's surroundings."""
+        words = " ".join(f"'{word}'" for word in self._command())
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        program.chmod(0o755)
+
     @property
     def output(self) -> str:
         """Which log is shown below."""
@@ -333,6 +358,7 @@ class VSCode:
 
     def quit(self) -> None:
         self.page.go("about:blank")
+        self.wait(lambda: self.page.evaluate("document.URL") == "about:blank")
         self.wait(lambda: not any(map(is_alive, self._stage.server_pids)))
         self.page.close()
 

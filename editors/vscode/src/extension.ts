@@ -5,14 +5,15 @@ import { offerToInstall } from './install.js';
 import { Keys } from './keys.js';
 import { showMenu } from './menu.js';
 import { Pages } from './pages.js';
-import { SECTION, Server, surroundings } from './server.js';
+import { SECTION, Server } from './server.js';
 import { StatusBar } from './statusbar.js';
+import { surroundings } from './surroundings.js';
 
 const MARKDOWN = { as: 'markdown' };
 
 let server: Server | undefined;
 
-export async function activate(context: ExtensionContext): Promise<void> {
+export function activate(context: ExtensionContext): void {
   const keys = new Keys(context.secrets);
   const running = new Server(keys, settingsOf(context));
   const bar = new StatusBar(running);
@@ -22,19 +23,21 @@ export async function activate(context: ExtensionContext): Promise<void> {
     await running.start();
     if (running.life === 'missing') {
       // Not awaited: the user may leave the question open.
-      void offerToInstall(surroundings()).then((installed) => (installed ? start() : undefined));
+      void offerToInstall(surroundings(), running.log).then((installed) => (installed ? start() : undefined));
     }
   };
+  const whileRunning = (action: () => unknown) => (): unknown =>
+    running.life === 'running' ? action() : window.showInformationMessage('qwen-ls is not running.');
   const actions: Record<string, () => unknown> = {
-    menu: () => showMenu(bar.bar),
-    toggle: () => running.run('qwen-ls.toggle'),
+    menu: () => (running.life === 'missing' ? start() : showMenu(bar.bar)),
+    toggle: whileRunning(() => running.toggle()),
     explain: async () => pages.explain(await running.run('qwen-ls.explain', MARKDOWN)),
     explainPrompt: async () => pages.explain(await running.run('qwen-ls.explain', { ...MARKDOWN, prompt: true })),
     stats: async () => pages.stats(running.found),
     log: () => running.log.show(),
-    setKey: async () => (await keys.set(...providerInForce())) && start(),
-    clearKey: async () => (await keys.clear()) && start(),
-    clearCache: () => running.run('qwen-ls.clearCache'),
+    setKey: () => keys.set(...providerInForce()),
+    clearKey: () => keys.clear(),
+    clearCache: whileRunning(() => running.run('qwen-ls.clearCache')),
     restart: start,
     settings: () => commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`),
   };
@@ -44,11 +47,13 @@ export async function activate(context: ExtensionContext): Promise<void> {
     pages,
     // Other names than the server's own commands, which the client registers by itself.
     ...Object.entries(actions).map(([name, action]) => commands.registerCommand(`qwenLs.${name}`, action)),
+    keys.onDidChange(start),
     workspace.onDidGrantWorkspaceTrust(() => running.life === 'missing' && start()),
     workspace.onDidChangeConfiguration((event) => event.affectsConfiguration(`${SECTION}.server`) && start()),
     window.onDidChangeWindowState(({ focused }) => focused && bar.refresh()),
   );
-  await start();
+  // Not awaited: the commands must work also while a server does not answer.
+  void start();
 }
 
 export async function deactivate(): Promise<void> {

@@ -36,6 +36,16 @@ export function findServer(around: Surroundings): Found | undefined {
   return undefined;
 }
 
+/**
+ * The folders that may be a Python environment's, from what the Python extension says of it: that folder itself or its
+ * interpreter, which is in `bin` or `Scripts`, or, with conda on Windows, right in it. Or a mere name, which is none.
+ */
+export function foldersOf(environment: string, isWindows: boolean): string[] {
+  const { dirname, isAbsolute } = isWindows ? win32 : posix;
+  const parent = dirname(environment);
+  return isAbsolute(environment) ? [environment, parent, dirname(parent)] : [];
+}
+
 /** A program on the PATH or where uv and pipx put theirs. */
 export function findProgram(name: string, around: Surroundings): string | undefined {
   return firstIn([...pathFolders(around), ...toolFolders(around)], name, around);

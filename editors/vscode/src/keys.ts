@@ -1,6 +1,6 @@
 /** API keys in VS Code's SecretStorage: never in settings, handed to the server in its environment. */
 
-import { window, type QuickPickItem, type SecretStorage } from 'vscode';
+import { window, type Disposable, type QuickPickItem, type SecretStorage } from 'vscode';
 import providers from './providers.json';
 
 /** The names of the variables of which a key is kept. */
@@ -8,6 +8,12 @@ const INDEX = 'variables';
 
 export class Keys {
   constructor(private readonly secrets: SecretStorage) {}
+
+  /** Tell when the keys have changed, in this window or another. */
+  onDidChange(listener: () => unknown): Disposable {
+    // The index is written last, each time.
+    return this.secrets.onDidChange(({ key }) => key === INDEX && listener());
+  }
 
   /** What is kept, by the variable that the server reads it from. */
   async environment(): Promise<Record<string, string>> {
@@ -26,12 +32,11 @@ export class Keys {
    *
    * @param current the provider in force
    * @param own the variable that the user's settings name, if they do
-   * @returns whether one was kept
    */
-  async set(current: string, own?: string): Promise<boolean> {
+  async set(current: string, own?: string): Promise<void> {
     const variable = await pick('Whose key?', choices(current, own));
     if (!variable) {
-      return false;
+      return;
     }
     const key = await window.showInputBox({
       title: `The key for ${variable.label}`,
@@ -40,27 +45,25 @@ export class Keys {
       ignoreFocusOut: true,
     });
     if (!key?.trim()) {
-      return false;
+      return;
     }
     await this.secrets.store(secretOf(variable.variable), key.trim());
     await this.#remember([...(await this.#variables()), variable.variable]);
-    return true;
   }
 
-  /** Let the user choose a key to forget; returns whether one was forgotten. */
-  async clear(): Promise<boolean> {
+  /** Let the user choose a key to forget. */
+  async clear(): Promise<void> {
     const kept = (await this.#variables()).map(choiceOf);
     if (kept.length === 0) {
       void window.showInformationMessage('No key is kept here.');
-      return false;
+      return;
     }
     const choice = kept.length === 1 ? kept[0] : await pick('Which key is to be forgotten?', kept);
     if (!choice) {
-      return false;
+      return;
     }
     await this.secrets.delete(secretOf(choice.variable));
     await this.#remember((await this.#variables()).filter((variable) => variable !== choice.variable));
-    return true;
   }
 
   // The index is a secret too: SecretStorage cannot be listed in the VS Code versions that we support.

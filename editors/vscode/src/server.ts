@@ -1,28 +1,24 @@
 /** The server's process and its client: found, started, restarted, and what it tells of itself. */
 
-import { accessSync, constants, statSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import {
-  commands,
-  EventEmitter,
-  extensions,
-  window,
-  workspace,
-  type Disposable,
-  type LogOutputChannel,
-} from 'vscode';
-import { LanguageClient, State, type Middleware } from 'vscode-languageclient/node';
-import { findServer, type Found, type Surroundings } from './find.js';
-import { beginsWithIndentation } from './indentation.js';
+import { commands, EventEmitter, window, workspace, type Disposable, type LogOutputChannel } from 'vscode';
+import { CloseAction, LanguageClient, State, type ErrorHandler, type Middleware } from 'vscode-languageclient/node';
+import { findServer, type Found } from './find.js';
 import type { Keys } from './keys.js';
 import { itemsOf, Patience } from './patience.js';
 import { sectionOf } from './settings.js';
 import type { Life, ServerStatus } from './status.js';
+import { pythonIsUp, surroundings } from './surroundings.js';
 
 export const SECTION = 'qwen-ls';
 const SELECTOR = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
-const INDENTED = 'qwen-ls.suggestsIndentation';
+/** The context key that says whether the last answer had something to show; for the key binding of Tab. */
+const SUGGESTS = 'qwen-ls.suggests';
+const TOGGLE = 'qwen-ls.toggle';
+/** So long, in milliseconds, a server may take to answer `shutdown`, and then to end. */
+const ENDING_MS = 1500;
 
 export class Server implements Disposable {
   readonly log: LogOutputChannel = window.createOutputChannel('Qwen LS', { log: true });
@@ -37,7 +33,9 @@ export class Server implements Disposable {
   readonly #patience = new Patience();
   #client: LanguageClient | undefined;
   #work: Promise<unknown> = Promise.resolve();
-  #isIndented = false;
+  #suggests = false;
+  /** Whether the user has switched completions off in this window. */
+  #isOff = false;
 
   /**
    * @param keys the keys for the server's environment
@@ -56,17 +54,18 @@ export class Server implements Disposable {
 
   /** Find the server and start it; the one that runs is stopped first. One at a time. */
   async start(): Promise<void> {
+    this.#abandon();
     await this.#inTurn(async () => {
       await this.#stop();
       this.#become('starting');
-      this.found = findServer(surroundings());
+      this.found = findServer(surroundings()) ?? ((await pythonIsUp()) ? findServer(surroundings()) : undefined);
       if (!this.found) {
         this.#become('missing');
         return;
       }
       const { command, args, source } = this.found;
       this.log.info(`starting ${[command, ...args].join(' ')} (${source})`);
-      const client = this.#makeClient(command, args, await this.keys.environment());
+      const client = this.#makeClient(command, args, await this.#keptKeys());
       this.#client = client;
       try {
         await client.start();
@@ -79,7 +78,13 @@ export class Server implements Disposable {
   }
 
   async stop(): Promise<void> {
+    this.#abandon();
     await this.#inTurn(() => this.#stop());
+  }
+
+  /** Switch completions off, or on again, until the window is closed: also those of a server that is started later. */
+  async toggle(): Promise<void> {
+    this.#isOff = (await this.run<boolean>(TOGGLE)) === false;
   }
 
   /** Run one of the server's commands; undefined where it is not running. */
@@ -94,21 +99,50 @@ export class Server implements Disposable {
     // Not in the workspace's folder: Python would import modules from there.
     const options = { cwd: homedir(), env: { ...process.env, ...keys } };
     const run = { command, args: [...args, '--stdio'], options };
-    const client = new LanguageClient(SECTION, 'Qwen LS', run, {
+    const client: LanguageClient = new LanguageClient(SECTION, 'Qwen LS', run, {
       documentSelector: SELECTOR,
       outputChannel: this.log,
       middleware: this.#middleware(),
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        // It is followed by `closed`.
+        error: async (...error) => ({ ...(await usual.error(...error)), handled: true }),
+        // One that ends before it has answered would do so again.
+        closed: () =>
+          client === this.#client && client.state === State.Running
+            ? usual.closed()
+            : { action: CloseAction.DoNotRestart, handled: true },
+      },
     });
+    const usual: ErrorHandler = client.createDefaultErrorHandler();
     client.onNotification('didChangeStatus', (status: ServerStatus) => {
       this.status = status;
       this.#changed.fire();
     });
     client.onDidChangeState(({ newState }) => {
       if (client === this.#client) {
-        this.#become(lifeOf(newState));
+        this.#enter(newState);
       }
     });
     return client;
+  }
+
+  #enter(state: State): void {
+    if (state !== State.Running) {
+      this.status = undefined;
+    } else if (this.#isOff) {
+      this.run(TOGGLE).catch((error: unknown) => this.log.error(`completions are on again: ${String(error)}`));
+    }
+    this.#become(lifeOf(state));
+  }
+
+  async #keptKeys(): Promise<Record<string, string>> {
+    try {
+      return await this.keys.environment();
+    } catch (error) {
+      this.log.error(`the keys that are kept here cannot be read: ${String(error)}`);
+      return {};
+    }
   }
 
   #middleware(): Middleware {
@@ -123,30 +157,46 @@ export class Server implements Disposable {
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         const answer = await this.#patience.provide(document, position, context, token, next);
         if (!token.isCancellationRequested) {
-          const [item] = itemsOf(answer);
-          const before = document.lineAt(position).text.slice(0, position.character);
-          const text = typeof item?.insertText === 'string' ? item.insertText : '';
-          const ghost = text.slice(position.character - (item?.range?.start ?? position).character);
-          this.#suggestsIndentation(beginsWithIndentation(before, ghost, tabSize()));
+          this.#noteWhether(itemsOf(answer).length > 0);
         }
         return answer;
       },
     };
   }
 
-  /** Tell the key binding of Tab. */
-  #suggestsIndentation(isIndented: boolean): void {
-    if (isIndented !== this.#isIndented) {
-      this.#isIndented = isIndented;
-      void commands.executeCommand('setContext', INDENTED, isIndented);
+  /**
+   * Tell the key binding of Tab whether what is shown may be ours. Where a suggestion begins is VS Code's to say: it
+   * knows at once, also after a part was accepted, while a context key of ours comes later than the user's next key.
+   */
+  #noteWhether(suggests: boolean): void {
+    if (suggests !== this.#suggests) {
+      this.#suggests = suggests;
+      void commands.executeCommand('setContext', SUGGESTS, suggests);
     }
   }
 
   async #stop(): Promise<void> {
     const client = this.#client;
+    const server = client?.serverProcess;
     this.#client = undefined;
     this.status = undefined;
-    await client?.dispose().catch((error: unknown) => this.log.warn(`stopping: ${String(error)}`));
+    try {
+      await client?.dispose(ENDING_MS);
+      await ended(server);
+    } catch (error) {
+      this.log.warn(`the server was not stopped, and is killed: ${String(error)}`);
+      // The client would do so too, but later, when the window may be gone.
+      server?.kill('SIGKILL');
+    }
+  }
+
+  /** Do not wait any longer for a server that has not answered `initialize`. */
+  #abandon(): void {
+    const client = this.#client;
+    if (client?.state === State.Starting) {
+      this.#client = undefined;
+      client.serverProcess?.kill('SIGKILL');
+    }
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -161,47 +211,12 @@ export class Server implements Disposable {
   }
 }
 
-/** What `findServer` may look at. */
-export function surroundings(): Surroundings {
-  return {
-    configured: workspace.getConfiguration(SECTION).get<string[]>('server.command', []),
-    environments: workspace.isTrusted ? environments() : [],
-    variables: process.env,
-    home: homedir(),
-    isWindows: process.platform === 'win32',
-    isExecutable,
-  };
-}
-
-/** The workspace's Python environments: the one chosen in the Python extension, then the usual folders. */
-function environments(): string[] {
-  return (workspace.workspaceFolders ?? []).flatMap(({ uri }) => {
-    const chosen = extensions.getExtension<PythonApi>('ms-python.python')?.exports?.environments;
-    const interpreter = chosen?.getActiveEnvironmentPath(uri).path;
-    const folders = ['.venv', 'venv'].map((name) => join(uri.fsPath, name));
-    return interpreter ? [dirname(dirname(interpreter)), ...folders] : folders;
-  });
-}
-
-/** What is used of the Python extension's interface. */
-interface PythonApi {
-  readonly environments?: { getActiveEnvironmentPath(resource: unknown): { readonly path: string } };
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
+async function ended(server: ChildProcess | undefined): Promise<void> {
+  if (server?.exitCode === null && server.signalCode === null) {
+    await once(server, 'exit', { signal: AbortSignal.timeout(ENDING_MS) });
   }
 }
 
 function lifeOf(state: State): Life {
   return state === State.Running ? 'running' : state === State.Starting ? 'starting' : 'stopped';
-}
-
-function tabSize(): number {
-  const size = window.activeTextEditor?.options.tabSize;
-  return typeof size === 'number' ? size : 4;
 }

@@ -42,7 +42,11 @@ export class StatusBar implements Disposable {
 
   /** Ask for model and usage soon, once for all that happens until then. */
   refresh(): void {
-    this.#delay = REFRESH_MS;
+    if (this.#delay > REFRESH_MS) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#delay = REFRESH_MS;
+    }
     this.#askSoon();
   }
 

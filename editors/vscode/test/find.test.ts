@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findProgram, findServer, type Surroundings } from '../src/find.js';
+import { findProgram, findServer, foldersOf, type Surroundings } from '../src/find.js';
 
 const LINUX: Surroundings = {
   configured: [],
@@ -63,4 +63,13 @@ test('Windows', () => {
   for (const path of ['C:\\work\\.venv\\Scripts', 'C:\\Users\\me\\.local\\bin', 'D:\\bin']) {
     assert.equal(findServer({ ...around, isExecutable: there(`${path}\\qwen-ls.exe`) })?.command, `${path}\\qwen-ls.exe`);
   }
+});
+
+test("the Python extension names a folder, an interpreter, or, where nothing is chosen, a mere name", () => {
+  assert.ok(foldersOf('/envs/a', false).includes('/envs/a'));
+  assert.ok(foldersOf('/envs/a/bin/python', false).includes('/envs/a'));
+  assert.ok(foldersOf('C:\\envs\\a\\Scripts\\python.exe', true).includes('C:\\envs\\a'));
+  assert.ok(foldersOf('C:\\conda\\envs\\a\\python.exe', true).includes('C:\\conda\\envs\\a'));
+  assert.deepEqual(foldersOf('python', false), []);
+  assert.deepEqual(foldersOf('', false), []);
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { beginsWithIndentation } from '../src/indentation.js';
 import { sectionOf } from '../src/settings.js';
 import { barOf, titleOf, type ServerStatus, type Usage } from '../src/status.js';
 
@@ -55,17 +54,3 @@ test("the menu's title has no icons", () => {
   assert.equal(titleOf(barOf('running', READY, USAGE, 'en-US')), 'qwen-coder-turbo ¥0.0123');
 });
 
-const indented: [before: string, ghost: string, expected: boolean][] = [
-  ['', '    return', true],
-  ['', '\treturn', true],
-  ['', '  return', false],
-  ['    ', 'return', false],
-  ['    ', '    return', true],
-  ['x', '    return', false],
-  ['', '', false],
-];
-for (const [before, ghost, expected] of indented) {
-  test(`indentation: ${JSON.stringify([before, ghost])}`, () => {
-    assert.equal(beginsWithIndentation(before, ghost, 4), expected);
-  });
-}
