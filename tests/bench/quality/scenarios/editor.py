@@ -1,8 +1,8 @@
 """An editor with one document: it tells the server of each key, asks after it, and shows what comes.
 
-What a scenario lets its user do: `type TEXT`, `backspace N`; `see` that something is shown, and then `follow N`,
-which types its first characters, `accept` it, or hide it by `escape`, of which no server is told; `ask`, where the
-editor asks again by itself; `invoke`, to ask by a key; and `toggle`, the server's command.
+What a scenario lets its user do: `type TEXT`, `backspace N`; `see` that something is shown, and then
+`follow N`, which types its first characters, `accept` it, or hide it by `escape`, of which no server is told;
+`ask`, where the editor asks again by itself; `invoke`, to ask by a key; and `toggle`, the server's command.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Editor:
                     self._needed()
                 case "escape":
                     self._needed()
-                    self.item = None
+                    self.item, self.is_answered = None, False
                 case "ask" | "invoke":
                     self.ask(INVOKED if action == "invoke" else AUTOMATIC)
                 case "toggle":

@@ -1,4 +1,4 @@
-"""`python -m tests.bench scenarios`: whether the server speaks where it should, and is quiet where it should be.
+"""`python -m tests.bench scenarios`: whether the server speaks, or is quiet, where it should.
 
 Each scenario is played by an editor of its own before a server of its own, with a real model. A server that
 is quiet because its engine failed ends the run: that is no silence.

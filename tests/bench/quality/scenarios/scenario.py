@@ -15,10 +15,10 @@ One text file a scenario, `cases/EXPECTED/KIND/NAME.txt`, where EXPECTED is `qui
     ==== fits
     message
 
-`█` is the cursor. The line end before a heading, and the file's last one, belong to the file. What `then` may
-say stands in `tests.bench.quality.scenarios.editor`; `␣` is a blank and `⏎` a line end there. What is judged is
-the answer to the last request. Where something must be shown, `fits` has a regular expression a line; each must
-be found in the current line, up to the cursor, with the suggestion put to it.
+`█` is the cursor. The line end before a heading, and the file's last one, belong to the file. What `then`
+may say stands in `tests.bench.quality.scenarios.editor`; `␣` is a blank and `⏎` a line end there. What is
+judged is the answer to the last request. Where something must be shown, `fits` has a regular expression a
+line; each must be found in the current line, up to the cursor, with the suggestion put to it.
 """
 
 from __future__ import annotations
