@@ -93,6 +93,7 @@ class Question:
             stop=target.stop,
             around=around,
             snippet_format=target.row.snippet_format,
+            can_begin_with=bool(target.form.grammar),
         )
         self.gathered.sent(prompt)
         self.report.prompt = prompt

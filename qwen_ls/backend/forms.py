@@ -83,6 +83,8 @@ class Form:
     """The field of the body that holds the sampling parameters; empty: they stand in the body itself."""
     fixed: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """Fields of every body."""
+    grammar: str = ""
+    """The field that takes a grammar which the answer must follow, as llama.cpp writes them."""
     says_no_stream: bool = False
     """Whether it streams unless it is told not to."""
     shape: Shape | None = None
@@ -94,6 +96,8 @@ class Form:
 
 
 COMPLETIONS = Form(path="/completions")
+# llama.cpp, tools/server/README.md, "grammar", and grammars/README.md.
+LLAMA_COMPLETIONS = Form(path="/completions", grammar="grammar")
 SUFFIX_PARAMETER = Form(path="/completions", suffix_in=SuffixIn.PARAMETER)
 INFILL = Form(
     path="/infill",

@@ -14,7 +14,7 @@ from qwen_ls.core.redact import path_of
 from qwen_ls.core.retrieval.fusion import price
 from qwen_ls.core.templates import QWEN
 from qwen_ls.core.text import current_line_before
-from qwen_ls.core.tokens import FILE_SEP, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, REPO_NAME, defuse
+from qwen_ls.core.tokens import FILE_SEP, FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX, REPO_NAME, defuse, unfinished
 from qwen_ls.core.types import Layout, Prompt, SnippetFormat, Strategy, Surroundings
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def build_prompt(
     stop: tuple[str, ...] = (),
     around: Surroundings = NOTHING,
     snippet_format: SnippetFormat = SnippetFormat.COMMENTS,
+    can_begin_with: bool = False,
 ) -> Prompt:
     """Fit prefix and suffix into the budget and lay them out for the model, with the snippets before them.
 
@@ -54,6 +55,7 @@ def build_prompt(
         stop: strings that end the answer.
         around: the snippets, within their budget, and what to keep of the last prompt.
         snippet_format: how a fill-in-the-middle prompt with Qwen's tokens shows snippets.
+        can_begin_with: whether the endpoint can be made to begin its answer with a given text.
     """
     spent = sum(map(price, around.snippets))
     prefix, suffix = budget.fit(
@@ -77,8 +79,12 @@ def build_prompt(
     if template is not QWEN:
         text = template.lay_out(prefix, suffix) if template else prefix
         return Prompt(strategy, prefix, suffix, text, stop)
-    held_back = indent_to_hold_back(context) if layout.ends_with_typed else ""
+    held_back = ""
+    if can_begin_with or layout.ends_with_typed:
+        held_back = to_hold_back(context, can_begin_with=can_begin_with)
     shown = prefix.removesuffix(held_back)
+    if not shown.strip():
+        shown, held_back = prefix, ""
     return Prompt(strategy, prefix, suffix, files + fim(shown, suffix, layout), stop, held_back)
 
 
@@ -88,14 +94,22 @@ def with_image(prompt: Prompt, image: str) -> Prompt:
     return replace(prompt, text=text, images=(image,))
 
 
-def indent_to_hold_back(context: CompletionContext) -> str:
-    """The indentation of a line that has nothing else yet, where a prompt would end with it.
+def to_hold_back(context: CompletionContext, *, can_begin_with: bool = False) -> str:
+    """What a prompt leaves out before the cursor, because the model should write it itself.
 
-    A tokenizer joins blanks with the word that follows them: a prompt that ends in blanks makes the model
-    begin with one blank too many. Left out, it writes the indentation itself.
+    A token holds blanks together with the word that follows them, and all of a short word: a prompt that is
+    cut in the middle of a token makes the model go on beside it. The indentation of a line that has nothing
+    else is left to the model's good will; an endpoint that can be made to begin with a text is held to half
+    a word as well ("token healing").
+
+    Args:
+        context: where the cursor stands.
+        can_begin_with: whether the endpoint can be made to begin its answer with a given text.
     """
     typed = context.line_prefix
-    return typed if not typed.strip(" \t") and typed != context.prefix else ""
+    if not typed.strip(" \t"):
+        return typed
+    return unfinished(typed) if can_begin_with else ""
 
 
 def fim(prefix: str, suffix: str, layout: Layout) -> str:

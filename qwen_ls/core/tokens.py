@@ -1,6 +1,7 @@
-"""Qwen's special tokens: which there are, and how a file that contains them is kept from breaking a prompt.
+"""Qwen's tokens: the special ones, and where a line can be cut without cutting through one.
 
-Pure. Source: Qwen2.5-Coder's tokenizer (ids 151643 to 151664), plus `<|cursor|>`, which its models invent.
+Pure. Source: Qwen2.5-Coder's `tokenizer.json`: the special tokens (ids 151643 to 151664), plus `<|cursor|>`,
+which its models invent, and the pattern by which text is split before pairs are merged.
 """
 
 from __future__ import annotations
@@ -40,6 +41,16 @@ NAMES = (
 SPECIAL = re.compile(r"<\|(?:" + "|".join(NAMES) + r")\|>")
 _LONGEST = max(map(len, NAMES)) + len("<||>")
 _BREAK = "\u200b"
+LONGEST_HELD_BACK = 24
+"""In characters. A longer run is no word: languages without blanks have whole sentences in one."""
+_PIECE = re.compile(
+    r"""'(?i:s|t|re|ve|m|ll|d)"""
+    r"""|(?:[^\w\r\n]|_)?[^\W\d_]+"""
+    r"""|\d"""
+    r"""|\ ?(?:[^\s\w]|_)+[\r\n]*"""
+    r"""|\s*[\r\n]+|\s+(?!\S)|\s+"""
+)
+"""What no token reaches across, in the order of `tokenizer.json`."""
 _DEFUSED = re.compile("<" + _BREAK + r"\|(?=(?:" + "|".join(NAMES) + r")\|>)")
 
 
@@ -71,3 +82,17 @@ def cut(text: str) -> str:
 
 def _begins_special(tail: str) -> bool:
     return any(f"<|{name}|>".startswith(tail) for name in NAMES)
+
+
+def unfinished(line: str) -> str:
+    """The end of a line that one token may hold together with what comes next; empty after a whole token.
+
+    A prompt that ends in it makes the model go on as after a whole token: `for i in r` with `ango`, and
+    `return ` with a second blank.
+
+    Args:
+        line: the current line up to the cursor.
+    """
+    tail = line[-4 * LONGEST_HELD_BACK :]
+    last = next(reversed([match.group() for match in _PIECE.finditer(tail)]), "")
+    return "" if last[-1:].isdigit() or len(last) > LONGEST_HELD_BACK else last

@@ -165,7 +165,7 @@ class Prompt:
     text: str
     stop: tuple[str, ...] = ()
     held_back: str = ""
-    """Blanks before the cursor that the prompt leaves out; the answer is expected to begin with them."""
+    """Text before the cursor that the prompt leaves out; the answer is expected to begin with it."""
     images: tuple[str, ...] = field(default=(), repr=False)
     """What a model that sees is shown, partial mode only: https URLs, or data URLs of files."""
 

@@ -274,6 +274,9 @@ def test_chat_answers(raw: str, after: str) -> None:
         pytest.param("\tx", "    ", "x", id="tabs-the-user-s-indent-stands"),
         pytest.param("\n    x", "    ", "\n    x", id="a-new-line-first"),
         pytest.param("  x", "", "  x", id="nothing-held-back"),
+        pytest.param(" range(n)", " ra", "nge(n)", id="half-a-word"),
+        pytest.param(" r", " ra", "", id="half-a-word-not-all-there-yet"),
+        pytest.param(" list(n)", " ra", "", id="another-word"),
     ],
 )
 def test_what_the_prompt_held_back_is_taken_off_the_answer(answer: str, held_back: str, text: str) -> None:

@@ -87,6 +87,56 @@ def test_fim(picture: str, layout: Layout, text: str) -> None:
     assert build_prompt(context(picture), strategy=Strategy.FIM, layout=layout).text == text
 
 
+@pytest.mark.parametrize(
+    ("picture", "layout", "text", "held_back"),
+    [
+        pytest.param(
+            "for i in r█\nb",
+            SPM,
+            "<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>for i in",
+            " r",
+            id="half-a-word",
+        ),
+        pytest.param(
+            "a = 1\nfor i in r█\nb",
+            LINE_LAST,
+            "<|fim_prefix|>a = 1\n<|fim_suffix|>\nb<|fim_middle|>for i in",
+            " r",
+            id="line-last",
+        ),
+        pytest.param(
+            "if a:\n    █\nb",
+            SPM,
+            "<|fim_prefix|><|fim_suffix|>\nb<|fim_middle|>if a:\n",
+            "    ",
+            id="indentation",
+        ),
+        pytest.param(
+            "a = 1█", SPM, "<|fim_prefix|><|fim_suffix|><|fim_middle|>a = 1", "", id="nothing-is-unfinished"
+        ),
+        pytest.param(
+            "retu█",
+            SPM,
+            "<|fim_prefix|><|fim_suffix|><|fim_middle|>retu",
+            "",
+            id="but-not-all-there-is",
+        ),
+        pytest.param(
+            "for i in r█",
+            PSM,
+            "<|fim_prefix|>for i in<|fim_suffix|>",
+            " r",
+            id="also-where-the-suffix-is-last",
+        ),
+    ],
+)
+def test_half_a_token_is_left_to_a_model_that_can_be_held_to_it(
+    picture: str, layout: Layout, text: str, held_back: str
+) -> None:
+    prompt = build_prompt(context(picture), strategy=Strategy.FIM, layout=layout, can_begin_with=True)
+    assert (prompt.text, prompt.held_back) == (text, held_back)
+
+
 @pytest.mark.parametrize("layout", list(Layout))
 def test_only_what_is_typed_is_new_to_a_prefix_cache_where_the_layout_promises_it(layout: Layout) -> None:
     """Between two keys of a line, all of the first prompt begins the second one."""

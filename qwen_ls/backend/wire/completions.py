@@ -34,6 +34,14 @@ def completions_body(request: CompletionRequest, target: Target, extra: Mapping[
     elif suffix_in is SuffixIn.INFILL:
         body = {"model": request.model, "input_prefix": prompt.prefix, "input_suffix": prompt.suffix}
     body |= parameters(request, target)
+    if target.form.grammar and prompt.held_back:
+        body[target.form.grammar] = begins_with(prompt.held_back)
     if (options := target.form.options) and isinstance(own := extra.get(options), Mapping):
         extra = {**extra, options: merged(body[options], own)}
     return merged(body, extra)
+
+
+def begins_with(text: str) -> str:
+    """The grammar of all texts that begin with this one (llama.cpp, grammars/README.md)."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    return f'root ::= "{quoted}" [^\\x00]*'

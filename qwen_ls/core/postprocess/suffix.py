@@ -53,8 +53,14 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
             if first.endswith(rest[:size]) and (size == len(rest) or _is_overlap(rest, size)):
                 return _or_skip(first[:-size])
     # The whole rest stands inside of the answer's line, and what comes behind it has no place.
-    if len(bare) >= MIN_OVERLAP and (at := first.find(bare)) > 0 and not bare[0].isalnum():
-        return _or_skip(first[:at])
+    if len(bare) >= MIN_OVERLAP:
+        for rest in (tail, bare):
+            if (
+                (at := first.find(rest)) > 0
+                and not _cuts_word(first, at)
+                and not _cuts_word(first, at + len(rest))
+            ):
+                return _or_skip(first[:at])
     if tail[0] in ",;" and first.rstrip().endswith(tail[0]):
         return _or_skip(first.rstrip()[:-1])
     return first
@@ -62,8 +68,11 @@ def trim_overlap(text: str, hole: Hole) -> str | Skip:
 
 def _is_overlap(tail: str, size: int) -> bool:
     """Whether so much of the rest of the line is more than chance: `, b` of `, bar` is not."""
-    cuts_word = _is_word(tail[size - 1]) and _is_word(tail[size])
-    return size >= MIN_OVERLAP and not cuts_word
+    return size >= MIN_OVERLAP and not _cuts_word(tail, size)
+
+
+def _cuts_word(line: str, at: int) -> bool:
+    return 0 < at < len(line) and _is_word(line[at - 1]) and _is_word(line[at])
 
 
 def _is_word(char: str) -> bool:

@@ -39,13 +39,16 @@ def _is_half(typed: str, prefix: str) -> bool:
 
 
 def without_held_back(text: str, held_back: str) -> str:
-    """The answer to a prompt that left out the indentation before the cursor, as if it had not.
+    """The answer to a prompt that left out some text before the cursor, as if it had not.
 
-    Where the model indents otherwise than the user has, the user's indentation stands.
+    Where the model indents otherwise than the user has, the user's indentation stands; what begins with
+    another word than the one that is typed says nothing about it.
     """
-    if not held_back or text[:1] in {"\n", "\r"}:
-        return text
-    return text[len(held_back) :] if text.startswith(held_back) else text.lstrip(" \t")
+    if not held_back or text.startswith(held_back):
+        return text[len(held_back) :]
+    if held_back.strip(" \t"):
+        return ""
+    return text if text[:1] in {"\n", "\r"} else text.lstrip(" \t")
 
 
 def drop_stray_blank(text: str, hole: Hole) -> str:

@@ -182,6 +182,32 @@ def test_the_answer_is_no_longer_than_the_model_can() -> None:
     assert completions_body(request_to(target, max_tokens=99_999), target, {})["max_tokens"] == 8192
 
 
+@pytest.mark.parametrize("provider", ["llama.cpp", "local"])
+@pytest.mark.parametrize(
+    ("held_back", "grammar"),
+    [
+        pytest.param(" ra", r'root ::= " ra" [^\x00]*', id="a-word"),
+        pytest.param('("', r'root ::= "(\"" [^\x00]*', id="a-quote"),
+        pytest.param("\\", r'root ::= "\\" [^\x00]*', id="a-backslash"),
+        pytest.param("\t\t", r'root ::= "\t\t" [^\x00]*', id="tabs"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_llama_cpp_is_held_to_what_the_prompt_leaves_out(
+    provider: str, held_back: str, grammar: str | None
+) -> None:
+    target = target_of(provider=provider, model="qwen2.5-coder-0.5b-instruct")
+    prompt = Prompt(Strategy.FIM, "for i in ra", "", "for i in", held_back=held_back)
+    assert completions_body(request_to(target, prompt=prompt), target, {}).get("grammar") == grammar
+
+
+def test_no_other_endpoint_is_sent_a_grammar() -> None:
+    prompt = Prompt(Strategy.FIM, "if a:\n    ", "", "if a:\n", held_back="    ")
+    for provider, model in (("dashscope", "qwen-coder-turbo"), ("vllm", "qwen2.5-coder-0.5b-instruct")):
+        target = target_of(provider=provider, model=model)
+        assert "grammar" not in completions_body(request_to(target, prompt=prompt), target, {})
+
+
 def test_the_local_model_is_called_by_its_own_name() -> None:
     target = resolve(Settings(provider="local"), local=LocalEndpoint("http://127.0.0.1:1/v1", "k", "alias"))
     request = CompletionRequest(target.model, Prompt(Strategy.FIM, "", "", "x"), 8)

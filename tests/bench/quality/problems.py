@@ -22,6 +22,7 @@ FILES = {
     "random-span": "HumanEval-RandomSpanInfillingLight.jsonl.gz",
 }
 PLACES = {
+    "in-word": re.compile(r"\w(?=\w)"),
     "after-word": re.compile(r"\w\w(?=\W)"),
     "after-space": re.compile(r"\S (?=\S)"),
     "in-brackets": re.compile(r"[(\[{](?=[^)\]}\s])"),
