@@ -81,12 +81,14 @@ class Ticket:
     """Whether the shared ledger holds the reservation, and not one of our own."""
 
 
-class Cost(NamedTuple):
-    """What a call has cost; no currency where its price is not known."""
+class Spent(NamedTuple):
+    """What a call has used and cost; no currency where its price is not known."""
 
+    usage: Usage
+    is_estimated: bool
+    """Whether some of it was not counted by the endpoint."""
     money: float
     currency: str
-    is_estimated: bool
 
 
 class Books:
@@ -172,8 +174,8 @@ class Books:
             with contextlib.suppress(RuntimeError):  # closed meanwhile; it will be counted as estimated
                 self._in_thread(lambda: self._with_ledger(lambda ledger: ledger.release(number)))
 
-    def settle(self, ticket: Ticket, received: Received) -> Cost:
-        """Book a call that has ended; returns what it has cost."""
+    def settle(self, ticket: Ticket, received: Received) -> Spent:
+        """Book a call that has ended; returns what it has used and cost."""
         found = used(ticket.prompt_tokens, received)
         usage, is_estimated = found.usage, found.is_estimated
         money, currency = self._cost(ticket.target, usage)
@@ -189,7 +191,7 @@ class Books:
         )
         account = _account(ticket.target)
         self._note(Entry(self._wall(), account, amounts, currency, ticket.reservation, ticket.is_shared))
-        return Cost(money, currency, is_estimated)
+        return Spent(usage, is_estimated, money, currency)
 
     def count(self, what: str, target: Target | None) -> None:
         """Book one of `requests`, `shown`, `accepted`."""

@@ -13,7 +13,7 @@ from qwen_ls.core.images import find_image
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.limit import is_broken_off, is_enough, is_looping
 from qwen_ls.core.postprocess.whitespace import without_held_back
-from qwen_ls.core.prompt import build_prompt, with_image
+from qwen_ls.core.prompt import NOTHING, build_prompt, with_image
 from qwen_ls.core.text import current_line_before
 from qwen_ls.core.types import (
     CompletionContext,
@@ -22,6 +22,7 @@ from qwen_ls.core.types import (
     RawCompletion,
     Skip,
     Strategy,
+    Surroundings,
     Usage,
 )
 from qwen_ls.images import load_image
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
     from qwen_ls.books import Books
+    from qwen_ls.core.origin import Origin
     from qwen_ls.core.trigger import Ask
-    from qwen_ls.report import Report
     from qwen_ls.settings import Settings
 
 LEAST_PROMPT_TOKENS = 64
@@ -53,7 +54,7 @@ class Question:
     ask: Ask
     """How much is asked for."""
     settings: Settings
-    report: Report
+    origin: Origin
     """Hears how it goes."""
     books: Books
     """Grant each call, and hear what it used."""
@@ -77,27 +78,17 @@ class Question:
             return self
         uri, exclude = self.context.document.uri, self.settings.exclude
         image = await asyncio.to_thread(load_image, address, uri, self.roots, exclude)
-        self.report.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
+        self.origin.facts["image"] = "sent" if image else "not sent: no image file of the workspace, no https"
         return replace(self, image=image)
 
     def request(self, target: Target) -> CompletionRequest:
         """The request for a target: its strategy decides what the prompt looks like."""
         tokens = max(target.prompt_tokens(self.settings), LEAST_PROMPT_TOKENS)
         around = self.gathered.around(self.context, tokens)
-        prompt = build_prompt(
-            self.context,
-            strategy=target.strategy,
-            layout=target.layout,
-            template=target.template,
-            tokens=tokens,
-            stop=target.stop,
-            around=around,
-            snippet_format=target.row.snippet_format,
-            can_begin_with=bool(target.form.grammar),
-        )
+        prompt = prompt_for(target, self.context, tokens, around)
         self.gathered.sent(prompt)
-        self.report.prompt = prompt
-        self.report.snippets(around.snippets)
+        self.origin.prompt = prompt
+        self.origin.snippets(around.snippets)
         if self.image and target.sees:
             prompt = with_image(prompt, self.image)
         max_tokens = target.max_tokens(self.ask.max_tokens)
@@ -108,6 +99,30 @@ class Question:
         prefix = self.context.prefix + text
         context = replace(self.context, prefix=prefix, line_prefix=current_line_before(prefix))
         return replace(self, context=context)
+
+
+def prompt_for(
+    target: Target, context: CompletionContext, tokens: int, around: Surroundings = NOTHING
+) -> Prompt:
+    """The prompt for a place as its target is asked.
+
+    Args:
+        target: what the call goes to.
+        context: where the cursor stands.
+        tokens: the budget for everything.
+        around: code from elsewhere, and what to keep of the last prompt.
+    """
+    return build_prompt(
+        context,
+        strategy=target.strategy,
+        layout=target.layout,
+        template=target.template,
+        tokens=tokens,
+        stop=target.stop,
+        around=around,
+        snippet_format=target.row.snippet_format,
+        can_begin_with=bool(target.form.grammar),
+    )
 
 
 class PausedError(Exception):
@@ -131,17 +146,17 @@ async def ask_model(
     """
     question = await question.seeing(backend.target)
     target = backend.target  # what the prompt is made for; another call may change the backend's
-    context, ask, report = question.context, question.ask, question.report
+    context, ask, origin = question.context, question.ask, question.origin
     try:
         raw = await _booked(backend, target, question, Hole(context, ask, target.strategy))
     except (AccessError, ModelError) as refusal:
         raw = await _without_fim(backend, target, question, refusal, tell)
         target = backend.target
     raw = await _continued(backend, raw, question)
-    report.usage(raw.usage)
-    report.said = raw.text
     hole = Hole(context, ask, target.strategy, raw.finish_reason)
-    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, report.steps)
+    steps: list[postprocess.Change] = []
+    text = postprocess.run(postprocess.BEFORE_CACHE, raw.text, hole, steps)
+    origin.said, origin.steps = raw.text, steps
     return RawCompletion("" if isinstance(text, Skip) else text, raw.finish_reason, raw.usage)
 
 
@@ -170,7 +185,7 @@ async def _without_fim(
     except (AccessError, ModelError):
         raise refusal from None
     backend.forgo_fim()
-    question.report.target(target)
+    question.origin.facts["strategy"] = target.strategy.value
     text = (
         f"{refusal.message.rstrip('.')}: it is asked in partial mode from now on. "
         "Set strategy to partial to skip the attempt."
@@ -200,7 +215,7 @@ async def _continued(backend: Backend, raw: RawCompletion, question: Question) -
         except BackendError as error:
             question.heed(error)
             break
-        question.report.facts["continued"] = n
+        question.origin.facts["continued"] = n
         rest = postprocess.run(postprocess.CONTINUATION, more.text, replace(hole, context=rest_of.context))
         text = raw.text + (rest if isinstance(rest, str) else "")
         raw = RawCompletion(text, more.finish_reason, total(raw.usage, more.usage))
@@ -262,8 +277,8 @@ async def _booked(
     try:
         raw = await _read(backend, request, hole, question, received, said=said)
     finally:
-        cost = question.books.settle(ticket, received)
-        question.report.cost(cost.money, cost.currency, is_estimated=cost.is_estimated)
+        spent = question.books.settle(ticket, received)
+        question.origin.spent(spent.usage, spent.money, spent.currency, is_estimated=spent.is_estimated)
     return _stopped(raw, question.settings.stop)
 
 
@@ -287,8 +302,6 @@ async def _read(
     try:
         async with contextlib.aclosing(backend.stream(request)) as chunks:
             async for chunk in chunks:
-                if chunk.text and not text and not said:
-                    question.report.mark("first token")
                 text += chunk.text
                 finish_reason = chunk.finish_reason or finish_reason
                 usage = chunk.usage or usage

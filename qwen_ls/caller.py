@@ -9,6 +9,7 @@ from qwen_ls.backend.base import BackendError
 from qwen_ls.call import PausedError, Question, ask_model
 from qwen_ls.core.ahead import READ_ON_LINES, READ_ON_TOKENS
 from qwen_ls.core.candidate import Anchor, Candidate
+from qwen_ls.core.origin import Origin, Origins
 from qwen_ls.core.pace import Pace
 from qwen_ls.core.types import RawCompletion, Reason, Skip, TriggerKind
 from qwen_ls.flight import Flight
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.backend.plan import Target
     from qwen_ls.books import Books
     from qwen_ls.core.postprocess.hole import Hole
     from qwen_ls.core.trigger import Ask
@@ -36,9 +38,10 @@ class Wanted:
     context: CompletionContext
     ask: Ask
     settings: Settings
-    report: Report
     reads_on: bool
     """Whether more lines than will be shown are wanted, for what comes after that."""
+    is_ahead: bool = False
+    """Whether it is for what may be asked after the suggestion that is shown."""
 
     @property
     def is_automatic(self) -> bool:
@@ -75,6 +78,7 @@ class Caller:
     n_tokens: int = 0
     """As far as the endpoint counted them."""
     flights: Flights = field(init=False)
+    origins: Origins = field(default_factory=Origins)
     related: Related = field(init=False)
     """Code from elsewhere in the workspace; it looks at nothing before `related.look_at`."""
 
@@ -122,9 +126,10 @@ class Caller:
     def start(self, backend: Backend, wanted: Wanted) -> Flight:
         """Put a call on its way."""
         uri = wanted.context.document.uri
-        wanted.report.target(backend.target)
+        origin = _origin(backend.target, self.clock(), wanted)
+        self.origins.add(origin)
         flight = Flight(
-            Candidate("", Anchor.at(wanted.context), whole=wanted.ask.multiline),
+            Candidate("", Anchor.at(wanted.context), whole=wanted.ask.multiline, origin=origin),
             lambda flight: self._work(backend, wanted, flight),
             on_left=lambda flight: self.flights.leave(flight, at_once=not wanted.is_automatic),
             on_end=lambda flight: self._ended(uri, flight),
@@ -137,20 +142,20 @@ class Caller:
 
     async def _work(self, backend: Backend, wanted: Wanted, flight: Flight) -> RawCompletion | Skip:
         """Make the call, and tell the flight what comes."""
-        started_s, is_first = self.clock(), True
+        origin = flight.candidate.origin
 
         def heard(text: str, hole: Hole) -> None:
-            nonlocal is_first
-            if is_first:
-                self.pace.first_token(self.clock() - started_s)
-            is_first = False
+            if origin.first_token_s is None:
+                origin.first_token_s = self.clock()
+                self.pace.first_token(origin.first_token_s - origin.started_s)
+            origin.said = text
             flight.hear(text, hole)
 
         question = Question(
             wanted.context,
             wanted.allowance,
             wanted.settings,
-            wanted.report,
+            origin,
             self.books,
             self.roots,
             paused=self.pause,
@@ -183,3 +188,8 @@ class Caller:
         """Close what is in flight, and forget what was found elsewhere: the settings have changed."""
         self.related.clear()
         self.flights.abandon()
+
+
+def _origin(target: Target, started_s: float, wanted: Wanted) -> Origin:
+    facts = {"provider": target.provider.name, "model": target.model, "strategy": target.strategy.value}
+    return Origin(started_s, facts=facts | ({"ahead": True} if wanted.is_ahead else {}))

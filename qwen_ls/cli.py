@@ -153,6 +153,11 @@ def _add_complete(add: _Add) -> None:
 def _add_doctor(add: _Add) -> None:
     doctor = add("doctor", "check settings, key, host, model and streaming, live", "  qwen-ls doctor")
     doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.add_argument(
+        "--layouts",
+        action="store_true",
+        help="compare the ways to ask the model on a dozen written holes: prompt layouts, partial mode",
+    )
 
 
 def _add_bench(add: _Add) -> None:

@@ -1,4 +1,4 @@
-"""One completion's life as a Markdown document: the only place where a report's texts are shown. Pure."""
+"""One completion's life as a Markdown document: the only place where an answer's texts are shown. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from qwen_ls.core.types import Skip, Strategy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qwen_ls.core.origin import Origin
+    from qwen_ls.core.postprocess import Change
     from qwen_ls.core.types import Prompt
     from qwen_ls.report import Report
 
@@ -29,20 +31,29 @@ def markdown(report: Report, *, with_prompt: bool = False) -> str:
         report: the request's story.
         with_prompt: whether the whole prompt is shown as well.
     """
-    facts = report.as_dict()
+    facts, origin = report.as_dict(), report.origin
+    call = origin.as_dict() if origin else {}
     parts = [
         "# The last completion",
         _verdict(facts),
-        _table("The request", _plain(facts)),
-        _table("Milliseconds since it came", facts.get("timings_ms", {})),
-        _snippets(facts.get("snippets", ())),
-        _fenced("What the model said", report.said) if report.said else "",
-        *_steps(report),
-        _table("Tokens, as the endpoint counted them", facts.get("usage", {})),
-        _table("Cost", facts.get("cost", {})),
-        _prompt(report.prompt) if with_prompt and report.prompt else "",
+        _table("The request", _plain(report.facts)),
+        _table("Milliseconds since it came", facts["timings_ms"]),
+        _table("The call", _call(report, origin)) if origin else "",
+        _snippets(call.get("snippets", ())),
+        *(_answer(report, origin) if origin else ()),
+        _table(_tokens(report), _counts(call)),
+        _table("Cost" if report.is_own else "That call's cost", call.get("cost", {})),
+        _prompt(origin.prompt) if with_prompt and origin and origin.prompt else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _tokens(report: Report) -> str:
+    """The heading of the tokens: whose they are, and who has counted them."""
+    whose = "Tokens" if report.is_own else "That call's tokens"
+    if report.origin and report.origin.is_estimated:
+        return f"{whose}, estimated: the answer was not read to its end, or the endpoint does not count"
+    return f"{whose}, as the endpoint counted them"
 
 
 def _verdict(facts: dict[str, Any]) -> str:
@@ -55,19 +66,43 @@ def _verdict(facts: dict[str, Any]) -> str:
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    told = {"outcome", "source", "reason", "joined", "steps"}
+    told = {"outcome", "source", "reason", "joined"}
     rest = ((key, value) for key, value in facts.items() if key not in told)
     return {key: value for key, value in rest if not isinstance(value, dict | list)}
 
 
-def _steps(report: Report) -> Iterable[str]:
-    """Each step that changed the answer, with the text before and after it."""
-    for change in report.steps:
-        name = change.step.replace("_", " ")
-        if isinstance(change.after, Skip):
-            yield f"## {name}\n\nIt left nothing: {change.after}."
-        else:
-            yield _fenced(name, change.after)
+def _call(report: Report, origin: Origin) -> dict[str, Any]:
+    """Whom the answer comes from, and when that was."""
+    rows = _plain(origin.facts)
+    if "ahead" in rows:
+        rows["ahead"] = "asked for what would come after the suggestion that was shown"
+    if report.age_s > 0:
+        rows["made"] = f"{report.age_s:.1f} s before this request"
+    if origin.first_token_s is not None:
+        rows["first token"] = f"{(origin.first_token_s - origin.started_s) * 1000:.0f} ms after it was made"
+    return rows
+
+
+def _counts(call: dict[str, Any]) -> dict[str, int]:
+    return {key: value for key, value in call.get("usage", {}).items() if key != "estimated"}
+
+
+def _answer(report: Report, origin: Origin) -> Iterable[str]:
+    """What the model said, and each step that changed it: when it came, and for this request."""
+    if origin.is_forgotten and not origin.said:
+        yield "What the model said is kept no longer: it was too long ago."
+    if origin.said:
+        yield _fenced("What the model said", origin.said)
+    for change in (*origin.steps, *report.steps):
+        yield _step(change)
+
+
+def _step(change: Change) -> str:
+    """A step that changed the answer, with the text before and after it."""
+    title, before = change.step.replace("_", " "), f"Before:\n\n{_fence(change.before)}"
+    if isinstance(change.after, Skip):
+        return f"## {title}\n\n{before}\n\nIt left nothing: {change.after}."
+    return f"## {title}\n\n{before}\n\nAfter:\n\n{_fence(change.after)}"
 
 
 def _snippets(snippets: Iterable[dict[str, Any]]) -> str:
@@ -91,7 +126,11 @@ def _table(title: str, rows: dict[str, Any]) -> str:
 
 
 def _fenced(title: str, text: str) -> str:
+    return f"## {title}\n\n{_fence(text)}"
+
+
+def _fence(text: str) -> str:
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"## {title}\n\n{fence}\n{text}\n{fence}"
+    return f"{fence}\n{text}\n{fence}"

@@ -163,7 +163,9 @@ class Flight:
         """Clean what was said so far. The candidate has whole lines only: a broken one must not be shown."""
         if self._hole is None or self._task.done():
             return
-        text = postprocess.run(postprocess.BEFORE_CACHE, self._said, self._hole)
+        steps: list[postprocess.Change] = []
+        text = postprocess.run(postprocess.BEFORE_CACHE, self._said, self._hole, steps)
+        self.candidate.origin.steps = steps
         self._clean = "" if isinstance(text, Skip) else with_eol(text, "\n")
         lines = self._clean[: self._clean.rfind("\n") + 1]
         if not self.candidate.text.startswith(lines):  # the end of a fence takes a line end back

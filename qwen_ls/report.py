@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from qwen_ls.core.types import Completion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from qwen_ls.backend.plan import Target
+    from qwen_ls.core.origin import Origin
     from qwen_ls.core.postprocess import Change
-    from qwen_ls.core.types import Document, Prompt, Skip, Snippet, TriggerKind, Usage
+    from qwen_ls.core.types import Document, Skip, TriggerKind
 
 
 class Level(enum.StrEnum):
@@ -63,11 +63,12 @@ class Report:
     started_s: float = 0.0
     facts: dict[str, Any] = field(default_factory=dict)
     timings_ms: dict[str, float] = field(default_factory=dict)
-    steps: list[Change] = field(default_factory=list)
-    """The post-processing steps that changed the answer. They hold text: `as_dict` has their names only."""
-    said: str = field(default="", repr=False)
-    """What the model said, as it came. Only `explanation` shows this, the steps' texts, and the prompt."""
-    prompt: Prompt | None = field(default=None, repr=False)
+    steps: list[Change] = field(default_factory=list, repr=False)
+    """The steps that changed the kept answer for this request. They hold text: `as_dict` has their names."""
+    origin: Origin | None = None
+    """The call that the answer comes from, or that has failed; its texts are `explanation`'s to show."""
+    is_own: bool = False
+    """Whether that call was on its way for this request, or made for it."""
 
     @classmethod
     def begin(cls, clock: Callable[[], float], document: Document, trigger: TriggerKind) -> Report:
@@ -84,44 +85,9 @@ class Report:
         """The request has reached the end of a stage now."""
         self.timings_ms[stage] = round((self.clock() - self.started_s) * 1000, 1)
 
-    def target(self, target: Target) -> None:
-        """The call goes to this endpoint."""
-        self.facts |= {
-            "provider": target.provider.name,
-            "model": target.model,
-            "strategy": target.strategy.value,
-        }
-
-    def snippets(self, snippets: Iterable[Snippet]) -> None:
-        """The prompt shows these: where they are from, not what they say."""
-        self.facts["snippets"] = [
-            {
-                "path": one.path,
-                "source": one.source,
-                "score": round(one.score, 4),
-                "lines": one.text.count("\n"),
-            }
-            for one in snippets
-        ]
-
-    def usage(self, usage: Usage | None) -> None:
-        """The endpoint counted these tokens."""
-        if usage:
-            self.facts["usage"] = {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "cached_tokens": usage.cached_tokens,
-            }
-
-    def cost(self, money: float, currency: str, *, is_estimated: bool) -> None:
-        """A call of this request has cost so much."""
-        before = self.facts.get("cost", {})
-        if currency:
-            self.facts["cost"] = {
-                "amount": round(money + before.get("amount", 0.0), 6),
-                "currency": currency,
-                "estimated": is_estimated or before.get("estimated", False),
-            }
+    def answered_by(self, origin: Origin | None, *, is_own: bool = False) -> None:
+        """The answer is taken from what this call has said: the steps begin anew."""
+        self.origin, self.is_own, self.steps = origin, is_own, []
 
     def end(self, outcome: Completion | Skip) -> Completion | Skip:
         """The request is answered with this."""
@@ -132,9 +98,27 @@ class Report:
             self.facts |= {"outcome": "nothing", "reason": str(outcome)}
         return outcome
 
+    @property
+    def age_s(self) -> float:
+        """How long before this request its answer's call was made, in seconds."""
+        return self.started_s - self.origin.started_s if self.origin else 0.0
+
     def as_dict(self) -> dict[str, Any]:
-        """The story as plain values; times are milliseconds since the request came."""
-        return self.facts | {
-            "steps": [change.step for change in self.steps],
-            "timings_ms": dict(self.timings_ms),
-        }
+        """The story as plain values; times are milliseconds since the request came.
+
+        What a call of its own was asked and took stands beside the rest; of an older call it is in `origin`.
+        """
+        story = dict(self.facts)
+        if self.origin and self.is_own:
+            story |= self.origin.as_dict()
+        elif self.origin:
+            story["origin"] = self.origin.as_dict() | {"age_ms": round(self.age_s * 1000)}
+        changes = [*(self.origin.steps if self.origin and self.is_own else ()), *self.steps]
+        return story | {"steps": [change.step for change in changes], "timings_ms": self._timings()}
+
+    def _timings(self) -> dict[str, float]:
+        first_s = self.origin.first_token_s if self.origin and self.is_own else None
+        if first_s is None or first_s < self.started_s:
+            return dict(self.timings_ms)
+        marks = [*self.timings_ms.items(), ("first token", round((first_s - self.started_s) * 1000, 1))]
+        return dict(sorted(marks, key=lambda mark: (mark[1], mark[0] == "total")))

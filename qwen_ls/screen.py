@@ -73,11 +73,12 @@ class Screen:
         )
         return Noticed(typed, moment)
 
-    def rest(self, context: CompletionContext, typed: str | None) -> Completion | Skip | None:
+    def rest(self, context: CompletionContext, typed: str | None, report: Report) -> Completion | Skip | None:
         """What is left of what is shown, if that is being typed; `typed` is what `notice` has said."""
         shown = self.cache.rest_shown(context.document.uri, typed)
         if shown is None or typed is None:
             return None
+        report.answered_by(shown.origin)
         return self._fit(shown.rest_shown(typed), context, shown.id, "type-through")
 
     def known(
@@ -85,10 +86,12 @@ class Screen:
     ) -> Completion | Skip | None:
         """What else can be answered at once, without a call."""
         for hit in self.cache.find(context, multiline=ask.multiline, typed=typed):
+            report.answered_by(hit.candidate.origin)
             answer = self.show(hit.candidate, hit.typed, context, ask, hit.source, report)
             # That the model had nothing to say here is an answer; elsewhere it is none.
             if isinstance(answer, Completion) or hit.source == "cache":
                 return answer
+        report.answered_by(None)
         return None
 
     def show(

@@ -148,11 +148,14 @@ class CompletionService:
             self._caller.pace.key(self._clock())
         if skip := gate(context, self.settings, moment=moment, enabled=self._enabled):
             return report.end(skip)
-        if is_automatic and (rest := self._screen.rest(context, typed)):
+        report.facts["gate"] = "passed"
+        if is_automatic and (rest := self._screen.rest(context, typed, report)):
             return report.end(self._at_once(document.uri, rest))
         ask = how_much(context, self.settings, moment)
+        report.facts["asked_for"] = ask.described
         if is_automatic and (known := self._screen.known(context, ask, report, typed)):
             return report.end(self._at_once(document.uri, known))
+        report.facts["cache"] = "nothing fits" if is_automatic else "not looked into: it was asked for"
         try:
             changed_s = self._clock() - waited_s
             answer = await self._unknown(context, ask, report, changed_s)
@@ -183,7 +186,7 @@ class CompletionService:
     ) -> Completion | Skip:
         """Join a call that is on its way, or wait and make one; again if it says something else."""
         while True:
-            joined = self._join(context, report)
+            joined, is_joined = self._join(context), True
             if joined is None:
                 backend = await self._caller.ready(context, self.settings, report, changed_s)
                 if isinstance(backend, Skip):
@@ -191,23 +194,23 @@ class CompletionService:
                 # The settings, or the switch, may have changed since; another request may have made the call.
                 if skip := gate(context, self.settings, enabled=self._enabled):
                     return skip
-                joined = self._join(context, report)
-                joined = joined or (self._start(backend, context, ask, report), "")
+                joined = self._join(context)
+                if joined is None:
+                    joined, is_joined = (self._start(backend, context, ask), ""), False
             flight, typed = joined
+            report.answered_by(flight.candidate.origin, is_own=True)
+            report.facts["joined"] = is_joined
             said = await self._wait(flight.wait(context, ask, typed))
             if isinstance(said, Skip):
                 return said
             if said is not None:
                 return self._screen.show(flight.candidate, said, context, ask, "network", report)
 
-    def _join(self, context: CompletionContext, report: Report) -> tuple[Flight, str] | None:
+    def _join(self, context: CompletionContext) -> tuple[Flight, str] | None:
         """The call that answers this request as well. An explicit request makes its own."""
         if context.trigger is TriggerKind.INVOKED:
             return None
-        joined = self._caller.flights.join(context)
-        if joined:
-            report.facts["joined"] = True
-        return joined
+        return self._caller.flights.join(context)
 
     async def _wait(self, answer: Awaitable[T]) -> T:
         """Wait for a call; the status says so."""
@@ -218,9 +221,11 @@ class CompletionService:
         finally:
             self._waiting -= 1
 
-    def _start(self, backend: Backend, context: CompletionContext, ask: Ask, report: Report) -> Flight:
+    def _start(
+        self, backend: Backend, context: CompletionContext, ask: Ask, *, is_ahead: bool = False
+    ) -> Flight:
         reads_on = not self._screen.odds.are_bad
-        return self._caller.start(backend, Wanted(context, ask, self.settings, report, reads_on))
+        return self._caller.start(backend, Wanted(context, ask, self.settings, reads_on, is_ahead))
 
     def _ended(self, uri: str, flight: Flight) -> None:
         """Keep what a call has said: all of it, or the whole lines of one that was closed early."""
@@ -246,7 +251,7 @@ class CompletionService:
         if isinstance(ask, Skip):
             return
         if not any(self._screen.cache.find(context, multiline=ask.multiline, typed=None)):
-            self._start(backend, context, ask, Report(self._clock))
+            self._start(backend, context, ask, is_ahead=True)
 
     # --- what the user and the editor do --------------------------------------------------------------------
 

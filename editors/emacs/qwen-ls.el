@@ -434,10 +434,13 @@ documentation and the like."
   (interactive)
   (qwen-ls--execute "qwen-ls.clearCache"))
 
-(defun qwen-ls-explain ()
-  "Show how the last suggestion came, or why there was none."
-  (interactive)
-  (let ((document (qwen-ls--execute "qwen-ls.explain" '(:as "markdown"))))
+(defun qwen-ls-explain (&optional with-prompt)
+  "Show how the last suggestion came, or why there was none.
+WITH-PROMPT, the prefix argument, adds the prompt."
+  (interactive "P")
+  (let ((document (qwen-ls--execute
+                   "qwen-ls.explain"
+                   `(:as "markdown" :prompt ,(if with-prompt t :json-false)))))
     (with-current-buffer (get-buffer-create "*qwen-ls explain*")
       (let ((inhibit-read-only t))
         (erase-buffer)

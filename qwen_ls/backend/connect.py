@@ -48,6 +48,21 @@ def connect(
             return HttpBackend(resolve(settings, local=endpoint), key, settings, memory=memory)
 
         return LocalBackend(settings, make_http, on_status=on_status)
+    return connect_to(target, settings, environ=environ, memory=memory)
+
+
+def connect_to(
+    target: Target,
+    settings: Settings,
+    *,
+    environ: Mapping[str, str] | None = None,
+    memory: Memory | None = None,
+) -> Backend:
+    """Build the backend for a target that has been decided, of any provider but `local`.
+
+    Raises:
+        ConfigurationError: there is no key where one is needed, or it may not go there.
+    """
     key = key_for(target, settings, os.environ if environ is None else environ)
     return HttpBackend(target, key, settings, memory=memory)
 

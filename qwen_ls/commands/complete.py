@@ -91,9 +91,9 @@ async def complete(
     try:
         await service.warm()
         result = await service.complete(document, offset, TriggerKind.INVOKED)
-        return Outcome(result, service.explain(), service.explanation(with_prompt=with_prompt))
     finally:
-        await service.aclose()
+        await service.aclose()  # what the call has used is known when it is closed
+    return Outcome(result, service.explain(), service.explanation(with_prompt=with_prompt))
 
 
 def as_json(found: Outcome, text: str) -> dict[str, Any]:

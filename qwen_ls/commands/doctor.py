@@ -1,6 +1,7 @@
 """`qwen-ls doctor`: looks at settings, key, host and model, makes a few small calls, and says what to do.
 
-Shows no key and no code of the user's: its output can be pasted into a report.
+Shows no key and no code of the user's: its output can be pasted into a report. With `--layouts` it asks about
+written holes instead, in every way that the endpoint has (`qwen_ls.commands.layouts`).
 """
 
 from __future__ import annotations
@@ -12,24 +13,30 @@ import os
 import platform
 import socket
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qwen_ls import __version__
-from qwen_ls.commands import EXIT_DONE, EXIT_ENDPOINT, EXIT_USAGE, CommandError, preparation
+from qwen_ls.commands import (
+    EXIT_DONE,
+    EXIT_ENDPOINT,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CommandError,
+    preparation,
+)
 from qwen_ls.commands.findings import Finding, Mark, drawn, failure
 from qwen_ls.core.types import Strategy
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
-    from qwen_ls.backend.base import Backend
     from qwen_ls.backend.plan import Target
     from qwen_ls.commands.live import LiveTest
     from qwen_ls.settings import Settings
     from qwen_ls.sources import Loaded
 
-
+T = TypeVar("T")
 _SOON_DAYS = 7
 _STRATEGIES = {Strategy.FIM: "fill-in-the-middle", Strategy.PARTIAL: "partial mode"}
 
@@ -40,22 +47,35 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         CommandError: what `--set` was given is wrong.
     """
-    from qwen_ls.backend.connect import connect
-
     loaded = preparation.load(arguments.overrides, quiet=True)
     findings: list[Finding] = []
-    tests: list[LiveTest] = []
-    for finding in examine(loaded, connect, tests):
-        findings.append(finding)
-        if not arguments.json:
-            print(drawn(finding), flush=True)
+    tell = functools.partial(_tell, findings, is_quiet=arguments.json)
+    target = tell(examine(loaded))
+    seen: dict[str, Any] = {}
+    if arguments.layouts:
+        seen = {"layouts": tell(_layouts(target, loaded.settings, arguments)) if target else None}
+    else:
+        seen = {"measured": tell(_live(target, loaded.settings)) if target else None}
     code = next((finding.code for finding in findings if finding.code), EXIT_DONE)
     if arguments.json:
         report = {"version": __version__, "findings": [asdict(f) for f in findings]}
-        print(json.dumps(report | {"measured": _measured(tests[0]) if tests else None}, indent=2))
+        print(json.dumps(report | seen, indent=2))
     else:
         print(f"\n{_summary(findings, code)}")
     return code
+
+
+def _tell(findings: list[Finding], found: Generator[Finding, None, T], *, is_quiet: bool) -> T:
+    """Keep what is found, and print it as it comes; returns what the look at it returns."""
+    while True:
+        try:
+            finding = next(found)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        findings.append(finding)
+        if not is_quiet:
+            print(drawn(finding), flush=True)
 
 
 def _summary(findings: list[Finding], code: int) -> str:
@@ -69,15 +89,11 @@ def _summary(findings: list[Finding], code: int) -> str:
     )
 
 
-def examine(
-    loaded: Loaded, connect: Callable[..., Backend], tests: list[LiveTest] | None = None
-) -> Iterator[Finding]:
+def examine(loaded: Loaded) -> Generator[Finding, None, Target | None]:
     """Look at one thing after the other; what cannot work without the last one is not looked at.
 
-    Args:
-        loaded: the settings, and where they came from.
-        connect: builds the backend.
-        tests: takes what the live calls measured.
+    Returns:
+        The target, where a call can be made.
     """
     from qwen_ls.backend.base import BackendError
     from qwen_ls.backend.plan import resolve
@@ -95,24 +111,49 @@ def examine(
         else:
             ready = yield from _endpoint(target, loaded.settings)
         yield from _model(target, loaded.settings)
-        if ready:
-            yield from _live(target, loaded.settings, connect, [] if tests is None else tests)
     except BackendError as error:
         yield failure("settings", error)
+        return None
+    return target if ready else None
 
 
-def _live(
-    target: Target, settings: Settings, connect: Callable[..., Backend], tests: list[LiveTest]
-) -> Iterator[Finding]:
-    """Make the calls, judge them, and keep what they say of the stream."""
+def _layouts(
+    target: Target, settings: Settings, arguments: argparse.Namespace
+) -> Generator[Finding, None, dict[str, Any]]:
+    """Ask in every way, print the table, and say which is best."""
+    from qwen_ls.commands.layouts import asking
+    from qwen_ls.commands.layouts.comparison import Comparison
+    from qwen_ls.commands.layouts.verdict import as_text, verdict
+    from qwen_ls.commands.layouts.ways import ways
+
+    comparison = Comparison.of(ways(settings), target)
+    if len(comparison.rows) < 2:
+        yield Finding(Mark.GOOD, "layouts", "there is one way to ask here, and nothing to compare it with")
+        return comparison.as_dict()
+    asking.run(comparison, settings)
+    if not arguments.json:
+        print(f"\n{as_text(comparison)}\n", flush=True)
+    yield from verdict(comparison, settings)
+    if comparison.interrupted:
+        yield Finding(Mark.DOUBTFUL, "layouts", "stopped before all was asked", code=EXIT_INTERRUPTED)
+    return comparison.as_dict()
+
+
+def _live(target: Target, settings: Settings) -> Generator[Finding, None, dict[str, Any] | None]:
+    """Make the calls, judge them, and keep what they say of the stream; returns the calls' figures."""
+    from qwen_ls.backend.base import BackendError
+    from qwen_ls.backend.connect import connect
     from qwen_ls.backend.memory import Memory
     from qwen_ls.backend.streams import remember
     from qwen_ls.commands.judgement import judge, spent
     from qwen_ls.commands.live import ask
 
     memory = Memory()
-    test = asyncio.run(ask(settings, functools.partial(connect, memory=memory)))
-    tests.append(test)
+    try:
+        test = asyncio.run(ask(settings, functools.partial(connect, memory=memory)))
+    except BackendError as error:
+        yield failure("call", error)
+        return None
     if test.hole.refused is not None:
         target = target.in_partial_mode() or target
     if (native := memory.native_path(target)) is not None:
@@ -130,6 +171,7 @@ def _live(
             seen = f"what was found out of the stream cannot be saved ({error.strerror or error})"
             yield Finding(Mark.DOUBTFUL, "streaming", seen, "Check QWEN_LS_STATE_DIR.")
     yield spent(test)
+    return _measured(test)
 
 
 def _measured(test: LiveTest) -> dict[str, Any]:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from qwen_ls.backend.plan import Target
-    from qwen_ls.commands.live import Call, LiveTest
+    from qwen_ls.commands.calls import Call
+    from qwen_ls.commands.live import LiveTest
     from qwen_ls.settings import Settings
 
 SLOW_MS = 1500.0

@@ -6,25 +6,22 @@ less than `MAX_TOKENS` tokens.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qwen_ls.backend.base import AnswerError, BackendError, DeadlineError
-from qwen_ls.call import total
+from qwen_ls.backend.base import BackendError
+from qwen_ls.commands.calls import Call, Recorder, ask_once
 from qwen_ls.core.budget import estimate_tokens
-from qwen_ls.core.types import CompletionRequest, Document, Skip, TriggerKind, Usage
+from qwen_ls.core.types import Document, Skip, TriggerKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from qwen_ls.backend.base import Backend
-    from qwen_ls.backend.plan import Target
     from qwen_ls.books import Books
-    from qwen_ls.core.types import Chunk
     from qwen_ls.settings import Settings
 
 MAX_TOKENS = 2000
@@ -44,43 +41,6 @@ SUFFIX_AFTER = (
 # Long enough for a context cache, which begins at 256 tokens (DashScope), and to be continued for a while.
 LONG_BEFORE = "SQUARES = {\n" + "".join(f"    {n}: {n * n},\n" for n in range(10, 55)) + "    55:"
 LONG_AFTER = "\n}\n"
-
-
-@dataclass(slots=True)
-class Call:
-    """One call as it was seen."""
-
-    text: str = ""
-    """As it came from the model."""
-    error: BackendError | None = None
-    refused: BackendError | None = None
-    """Why the model was not asked to fill in the middle, where partial mode has answered instead."""
-    first_token_ms: float | None = None
-    total_ms: float = 0.0
-    n_asked: int = 0
-    """How often the endpoint was asked: again where it refused to fill in the middle, or cut its answer."""
-    n_chunks: int = 0
-    """How many pieces with text came."""
-    streamed: bool = True
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    estimate: float = 0.0
-    """Tokens, where the endpoint does not count."""
-
-    @property
-    def tokens_a_second(self) -> float | None:
-        """How fast the answer was written, after its first token; None where that was too short to say."""
-        took_ms = self.total_ms - (self.first_token_ms or 0)
-        if self.usage is None or self.n_chunks < 3 or self.usage.completion_tokens < 8 or took_ms <= 0:
-            return None
-        return (self.usage.completion_tokens - 1) / took_ms * 1000
-
-    @property
-    def tokens(self) -> int:
-        """What it cost, prompt and answer."""
-        if self.usage is None:
-            return round(self.estimate)
-        return self.usage.prompt_tokens + self.usage.completion_tokens
 
 
 @dataclass(slots=True)
@@ -113,64 +73,6 @@ class LiveTest:
         return json.dumps((self.text or self.hole.text)[:60], ensure_ascii=False)
 
 
-class _Recorder:
-    """A backend that passes everything on and takes notes."""
-
-    def __init__(self, backend: Backend, clock: Callable[[], float]) -> None:
-        self.call = Call()
-        self._backend, self._clock = backend, clock
-
-    @property
-    def target(self) -> Target:
-        return self._backend.target
-
-    @property
-    def partial(self) -> Target | None:
-        return self._backend.partial
-
-    def forgo_fim(self) -> None:
-        self.call.refused, self.call.error = self.call.error, None
-        self._backend.forgo_fim()
-
-    async def stream(self, request: CompletionRequest) -> AsyncGenerator[Chunk, None]:
-        began_s, call = self._clock(), self.call
-        used, said_before = call.usage, call.text
-        call.n_asked += 1
-        call.streamed = request.stream
-        asked = request.prompt.text + request.prompt.prefix + request.prompt.suffix
-        estimate = estimate_tokens(asked) + request.max_tokens
-        call.estimate += estimate
-        try:
-            async with contextlib.aclosing(self._backend.stream(request)) as chunks:
-                async for chunk in chunks:
-                    if chunk.text:
-                        call.text += chunk.text
-                        call.n_chunks += 1
-                        if call.first_token_ms is None:
-                            call.first_token_ms = (self._clock() - began_s) * 1000
-                    call.usage = total(used, chunk.usage) if chunk.usage else call.usage
-                    call.finish_reason = chunk.finish_reason or call.finish_reason
-                    yield chunk
-        except BackendError as error:
-            if call.text == said_before and not isinstance(error, AnswerError | DeadlineError):
-                call.estimate -= estimate  # a refusal costs nothing
-            if not said_before:  # a continuation may fail: the answer stands without
-                call.error = call.error or error
-            raise
-        finally:
-            call.total_ms += (self._clock() - began_s) * 1000
-
-    async def warm(self) -> None:
-        try:
-            await self._backend.warm()
-        except BackendError as error:
-            self.call.error = error
-            raise
-
-    async def aclose(self) -> None:
-        await self._backend.aclose()
-
-
 async def ask(
     settings: Settings, connect: Callable[[Settings], Backend], clock: Callable[[], float] = time.perf_counter
 ) -> LiveTest:
@@ -185,12 +87,12 @@ async def ask(
     from qwen_ls.books import Books, ledger_path
     from qwen_ls.service import CompletionService
 
-    test, made = LiveTest(), list[_Recorder]()
+    test, made = LiveTest(), list[Recorder]()
     books = Books(replace(settings, limits={}), file=ledger_path, price=price, notify=lambda _: None)
 
     def recorded(wanted: Settings) -> Backend:
         try:
-            made.append(_Recorder(connect(wanted), clock))
+            made.append(Recorder(connect(wanted), clock))
         except BackendError as error:
             test.error = error
             raise
@@ -217,7 +119,7 @@ async def ask(
     return test
 
 
-async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings, books: Books) -> None:
+async def _ask_more(test: LiveTest, recorder: Recorder, settings: Settings, books: Books) -> None:
     """The calls that the backend is asked directly."""
     measure = functools.partial(_measure, test, recorder, settings, books)
     test.suffix = await measure((SUFFIX_BEFORE, SUFFIX_AFTER), 24)
@@ -228,43 +130,26 @@ async def _ask_more(test: LiveTest, recorder: _Recorder, settings: Settings, boo
 
 async def _measure(
     test: LiveTest,
-    recorder: _Recorder,
+    recorder: Recorder,
     settings: Settings,
     books: Books,
     hole: tuple[str, str],
     max_tokens: int,
 ) -> Call | None:
     """One call, read to its end; None where it could cost more than may be spent."""
-    from qwen_ls.backend.base import AnswerError
-    from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request
+    from qwen_ls.call import LEAST_PROMPT_TOKENS, build_request, prompt_for
     from qwen_ls.core.context import build_context
-    from qwen_ls.core.prompt import build_prompt
-    from qwen_ls.usage import Received
 
     before, after = hole
     target = recorder.target
-    prompt = build_prompt(
-        build_context(_document(before + after), len(before), TriggerKind.INVOKED),
-        strategy=target.strategy,
-        layout=target.layout,
-        template=target.template,
-        tokens=max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS),
-        stop=target.stop,
-    )
+    context = build_context(_document(before + after), len(before), TriggerKind.INVOKED)
+    prompt = prompt_for(target, context, max(target.prompt_tokens(settings), LEAST_PROMPT_TOKENS))
     # Digits are a token each with Qwen: the estimate is doubled.
     cost = 2 * estimate_tokens(before + after) + max_tokens
     if sum(call.tokens for call in test.calls) + cost > MAX_TOKENS:
         return None
-    recorder.call = call = Call()
     request = build_request(settings, target.model, prompt, target.max_tokens(max_tokens))
-    ticket = await books.admit(target, request)
-    with contextlib.suppress(BackendError):  # it is in the call
-        async with contextlib.aclosing(recorder.stream(request)) as chunks:
-            async for _ in chunks:
-                pass
-    refused = call.error is not None and not isinstance(call.error, AnswerError)
-    books.settle(ticket, Received(call.text, call.usage, call.finish_reason, refused=refused))
-    return call
+    return await ask_once(recorder, request, books)
 
 
 def _document(text: str) -> Document:

@@ -7,10 +7,11 @@ at each place. Texts have LF for line ends; the document's own are put in when a
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
+from qwen_ls.core.origin import Origin
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, with_eol
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ class Candidate:
     """Whether the editor has said that what is shown was accepted."""
     unwanted_until_s: float = 0.0
     """Until when the user does not want to see it."""
+    origin: Origin = field(default_factory=Origin, repr=False)
+    """The call that has said it."""
 
     def typed(self, context: CompletionContext) -> str | None:
         """What has come between the place and the cursor, if the candidate says the same; else None."""

@@ -42,6 +42,15 @@ class Ask:
     until_blank: bool = False
     """Whether a block ends at its first blank line that stands in nothing deeper."""
 
+    @property
+    def described(self) -> str:
+        """The same in words."""
+        if self.multiline:
+            return f"a block, {self.max_lines} lines at most"
+        if self.block_lines:
+            return f"a line, or a block of {self.block_lines} lines at most where the first one opens one"
+        return "a line" if self.max_lines == 1 else f"{self.max_lines} lines at most"
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

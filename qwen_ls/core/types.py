@@ -69,6 +69,7 @@ class Reason(enum.StrEnum):
     EMPTY = "the model had nothing to say"
     ONLY_SPECIAL_TOKENS = "the answer was special tokens only"
     ECHO = "the answer repeated what is already there"
+    DEAD_END = "the code below would never be reached"
     REPETITION = "the answer repeated itself"
     TRIFLE = "the answer was too short to be worth showing"
     CHATTER = "the answer was words about code, not code"

@@ -1,12 +1,8 @@
-"""No proxies from the machine that the tests run on, and no deadlines: a busy machine is no fault."""
+"""No proxies from the machine that the tests run on."""
 
 from __future__ import annotations
 
-import hypothesis
 import pytest
-
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

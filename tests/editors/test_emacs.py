@@ -183,6 +183,9 @@ def test_commands(prepare: Callable[..., Emacs]) -> None:
     emacs.wait(lambda: "It was shown: the model was asked." in emacs.screen.text)
     told = emacs.ask("""(with-current-buffer "*qwen-ls explain*" (buffer-string))""")
     assert "| language | python |" in told
+    assert "## The prompt" not in told
+    emacs.ask("(qwen-ls-explain t)")
+    assert "## The prompt" in emacs.ask("""(with-current-buffer "*qwen-ls explain*" (buffer-string))""")
     emacs.command("qwen-ls-clear-cache")
     emacs.command("qwen-ls-doctor")
     emacs.wait(

@@ -436,6 +436,7 @@ def test_the_plugin_that_shows_messages_in_your_way_gets_them(prepare: Callable[
     ("command", "words"),
     [
         pytest.param("explain", "It was shown: the model was asked.", id="explain"),
+        pytest.param("explain prompt", "It was shown: the model was asked.", id="explain prompt"),
         pytest.param("status", "qwen-ls: ready", id="status"),
         pytest.param("toggle", "qwen-ls: off", id="toggle"),
         pytest.param("messages", "no messages", id="messages"),

@@ -8,6 +8,8 @@ import { Pages } from './pages.js';
 import { SECTION, Server, surroundings } from './server.js';
 import { StatusBar } from './statusbar.js';
 
+const MARKDOWN = { as: 'markdown' };
+
 let server: Server | undefined;
 
 export async function activate(context: ExtensionContext): Promise<void> {
@@ -26,7 +28,8 @@ export async function activate(context: ExtensionContext): Promise<void> {
   const actions: Record<string, () => unknown> = {
     menu: () => showMenu(bar.bar),
     toggle: () => running.run('qwen-ls.toggle'),
-    explain: async () => pages.explain(await running.run('qwen-ls.explain')),
+    explain: async () => pages.explain(await running.run('qwen-ls.explain', MARKDOWN)),
+    explainPrompt: async () => pages.explain(await running.run('qwen-ls.explain', { ...MARKDOWN, prompt: true })),
     stats: async () => pages.stats(running.found),
     log: () => running.log.show(),
     setKey: async () => (await keys.set(...providerInForce())) && start(),

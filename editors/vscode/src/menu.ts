@@ -6,6 +6,7 @@ import { titleOf, type Bar } from './status.js';
 const ENTRIES: readonly (readonly [icon: string, label: string, command: string])[] = [
   ['circle-slash', 'Switch Completions Off or On', 'toggle'],
   ['question', 'Explain the Last Completion', 'explain'],
+  ['question', 'Explain the Last Completion, with Its Prompt', 'explainPrompt'],
   ['graph', 'Statistics', 'stats'],
   ['output', 'Log', 'log'],
   ['key', 'Set an API Key…', 'setKey'],

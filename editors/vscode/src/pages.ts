@@ -16,7 +16,6 @@ import {
   type WebviewPanel,
 } from 'vscode';
 import type { Found } from './find.js';
-import { storyOf, type Report } from './story.js';
 
 const SCHEME = 'qwen-ls';
 const STORY = Uri.from({ scheme: SCHEME, path: '/Last completion.md' });
@@ -37,13 +36,13 @@ export class Pages implements Disposable {
     this.#panel?.dispose();
   }
 
-  /** Show why the last request showed what it showed. */
-  async explain(report: Report | undefined): Promise<void> {
-    if (!report) {
+  /** Show why the last request showed what it showed: the document that the server has made of it. */
+  async explain(story: string | undefined): Promise<void> {
+    if (!story) {
       void window.showInformationMessage('qwen-ls is not running.');
       return;
     }
-    this.#story = storyOf(report);
+    this.#story = story;
     this.#changed.fire(STORY);
     await commands.executeCommand('markdown.showPreview', STORY);
   }

@@ -83,11 +83,11 @@ export class Server implements Disposable {
   }
 
   /** Run one of the server's commands; undefined where it is not running. */
-  async run<T>(command: string): Promise<T | undefined> {
+  async run<T>(command: string, ...args: readonly object[]): Promise<T | undefined> {
     if (!this.#client?.isRunning()) {
       return undefined;
     }
-    return this.#client.sendRequest<T>('workspace/executeCommand', { command, arguments: [] });
+    return this.#client.sendRequest<T>('workspace/executeCommand', { command, arguments: args });
   }
 
   #makeClient(command: string, args: readonly string[], keys: Record<string, string>): LanguageClient {

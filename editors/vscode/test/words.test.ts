@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { beginsWithIndentation } from '../src/indentation.js';
 import { sectionOf } from '../src/settings.js';
 import { barOf, titleOf, type ServerStatus, type Usage } from '../src/status.js';
-import { storyOf } from '../src/story.js';
 
 const READY: ServerStatus = { busy: false, kind: 'Normal', message: '' };
 const TODAY = { shown: 1200, accepted: 3, prompt_tokens: 5000, completion_tokens: 12 };
@@ -70,16 +69,3 @@ for (const [before, ghost, expected] of indented) {
     assert.equal(beginsWithIndentation(before, ghost, 4), expected);
   });
 }
-
-test('the story of a completion that was shown', () => {
-  const report = { outcome: 'shown', source: 'network', steps: ['fences'], timings_ms: { total: 12.5 }, model: 'm|n' };
-  const story = storyOf(report);
-  for (const part of ['It was shown: the model was asked.', 'changed by: fences.', '| total | 12.5 |', '| model | m\\|n |']) {
-    assert.ok(story.includes(part), `${part} in ${story}`);
-  }
-});
-
-test('the story of one that was not', () => {
-  assert.match(storyOf({ outcome: 'nothing', reason: 'excluded' }), /Nothing was shown: excluded\./);
-  assert.match(storyOf({}), /Nothing has been asked/);
-});

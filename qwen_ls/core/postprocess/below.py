@@ -1,4 +1,4 @@
-"""Answers that bring the lines below the cursor again. Pure."""
+"""Answers that bring the lines below the cursor again, or leave them no place. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from qwen_ls.core.distance import is_near
-from qwen_ls.core.text import each_line, lines_of, with_eol
+from qwen_ls.core.openers import opens_block
+from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of, with_eol
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -22,6 +23,18 @@ MIN_NEAR_CHARS = 32
 MIN_RUN_CHARS = 16
 """So many characters the lines have that an answer runs through before it goes on by itself."""
 
+_LEAVES = re.compile(r"\s*(?:return|raise|throw|break|continue)\b")
+_LEAVE_FOR_GOOD = {
+    "python", "javascript", "javascriptreact", "typescript", "typescriptreact", "go", "rust", "ruby", "c",
+    "cpp", "objective-c", "csharp", "java", "kotlin", "swift", "php", "dart",
+}  # fmt: skip
+"""The languages in which nothing is done after such a statement; in others `return` may be a function."""
+_UNLESS = re.compile(r"\b(?:if|unless)\b")
+_REACHED_ANYHOW = re.compile(
+    r"\s*(?:(?:else|elif|elsif|except|finally|rescue|ensure|when|case|default|in)\b|[)\]}])"
+)
+_LABEL = re.compile(r"\s*(?:\w+:\s*(?://.*)?$|#)")
+"""What stands below a statement and is reached though it leaves: another case; a label, the preprocessor."""
 _FIGURES = re.compile(r"\d+|(?P<quote>[\"'`])(?:\\.|(?!(?P=quote)).)*(?P=quote)")
 _MANNER = str.maketrans({"'": '"', "`": '"', " ": None, "\t": None})
 
@@ -45,6 +58,75 @@ def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
             head = "".join(lines[: filled[start][0]])
             return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
     return text
+
+
+def join_body_below(text: str, hole: Hole) -> str:
+    """Stop where the code below is the body of what the answer opens, if it would hang in the air behind it.
+
+    Python only: a line that stands deeper than the one above, which opens nothing, is an error there. What
+    stands as deep as the code below is kept before it; else the answer ends with the line that opens the
+    nearest block around it.
+    """
+    below = _next_below(hole)
+    if hole.context.document.language_id != "python" or not below or "\n" not in text:
+        return text
+    lines = lines_of(text)
+    whole = [hole.context.line_prefix + lines[0], *lines[1:]]
+    starts = [number for number, line in enumerate(whole) if line.strip()]
+    depth = _width(below)
+    if not starts or opens_block(whole[starts[-1]], "python") or _width(whole[starts[-1]]) >= depth:
+        return text
+    beside = [n for n in starts if _width(whole[n]) == depth and _may_stand_before(whole[n])]
+    around = [n for n in starts if _width(whole[n]) < depth and opens_block(whole[n], "python")]
+    if not beside and not around:
+        return text
+    last = max(beside) if beside else max(around, key=lambda n: (_width(whole[n]), -n))
+    return "".join(lines[: last + 1]).rstrip("\n")
+
+
+def _may_stand_before(line: str) -> bool:
+    return not opens_block(line, "python") and not _LEAVES.match(line)
+
+
+def _next_below(hole: Hole) -> str:
+    """The next line below the current one that is not blank; empty if there is none."""
+    return first_filled(each_line(hole.context.suffix[len(hole.context.line_suffix) :]))
+
+
+def _width(line: str) -> int:
+    return width_of(indent_of(line))
+
+
+def drop_dead_end(text: str, hole: Hole) -> str | Skip:
+    """Drop a last statement that leaves the block, where the block goes on below and would never be reached.
+
+    A statement that the user has begun to type is the user's.
+    """
+    language = hole.context.document.language_id
+    below = _next_below(hole)
+    if language not in _LEAVE_FOR_GOOD or not below or _is_reached(below, language):
+        return text
+    lines = lines_of(text)
+    whole = [hole.context.line_prefix + lines[0], *lines[1:]] if lines else []
+    last = next((n for n in reversed(range(len(whole))) if _stands_at(whole[n], below)), None)
+    if last is None or not _LEAVES.match(whole[last]) or (language == "ruby" and _UNLESS.search(whole[last])):
+        return text
+    if not last and hole.context.line_prefix.strip():
+        return text
+    head = "".join(lines[:last])
+    return head.rstrip("\r\n") if head.strip() else Skip(Reason.DEAD_END)
+
+
+def _is_reached(below: str, language: str) -> bool:
+    """Whether a line is reached though the one above it leaves the block."""
+    is_label = language not in {"python", "ruby"} and _LABEL.match(below)
+    return bool(is_label or _REACHED_ANYHOW.match(below))
+
+
+def _stands_at(line: str, below: str) -> bool:
+    """Whether a line begins a statement as deep as the next line below."""
+    said = line.strip()
+    return bool(said) and _width(line) == _width(below) and said[0] not in CLOSERS
 
 
 def _is_same_run(tail: list[str], below: list[str]) -> bool:

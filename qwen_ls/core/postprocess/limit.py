@@ -13,6 +13,7 @@ from qwen_ls.core.postprocess.repetition import is_loop, loop_at
 from qwen_ls.core.postprocess.scope import paragraph, scope, stop_at_dedent
 from qwen_ls.core.postprocess.special import cut_special_tokens, has_ended
 from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
+from qwen_ls.core.postprocess.worth import drop_trailing_comment
 from qwen_ls.core.syntax import scan
 from qwen_ls.core.text import each_line, first_filled, indent_of, lines_of, width_of
 from qwen_ls.core.tokens import cut
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _UNWRAPPING: tuple[Step, ...] = (cut_special_tokens, unwrap, drop_chatter)
 _BEGINNING: tuple[Step, ...] = (
     drop_repeated_prefix,
+    drop_trailing_comment,
     drop_typed_indent,
     drop_stray_blank,
     shift_to_cursor,

@@ -44,6 +44,8 @@ _HOLDS_DEFINITIONS = re.compile(
 LOOKED_AT_CHARS = 6000
 """How far above the cursor the definition is looked for that it stands in."""
 _GOES_ON = re.compile(r"\s*(?:else|catch|finally|while)\b")
+_PYTHON_STATEMENT = re.compile(r"\s*(?:def|class|return|assert|raise|import|while|try|with|del)\b")
+"""What begins a statement in Python, and goes on with none."""
 _ALLMAN, _DECORATES, _ITEM = (re.compile(rf"\s*{p}") for p in (r"\{\s*$", r"(?:@\w|#\[)", "- "))
 """What belongs together though it stands as deep: Allman's brace, what is decorated, items of a YAML list."""
 _AT_MARGIN = re.compile(
@@ -99,6 +101,8 @@ def scope(context: CompletionContext, lines: list[str]) -> int:
         line, before = lines[position], state
         state = scan(line, syntax, before)
         block.n_closed, n_closed = _n_closers(before), _n_closers(state)
+        if before.in_code and before.stack and block.never_closes(line):
+            return _end_of_filled(lines[:position])
         if not before.in_code or (syntax.brackets and before.stack):
             block.blanks, block.deeper = 0, True
         elif (end := block.end_at(position, line, n_closed - block.n_closed)) is not None:
@@ -106,6 +110,10 @@ def scope(context: CompletionContext, lines: list[str]) -> int:
         if line.strip():
             block.last = line
     return len(lines)
+
+
+def _end_of_filled(lines: list[str]) -> int:
+    return next((n + 1 for n in reversed(range(len(lines))) if lines[n].strip()), 0)
 
 
 def _n_closers(state: State) -> int:
@@ -135,6 +143,16 @@ class _Block:
     blanks: int = 0
     deeper: bool = False
     """Whether something stood deeper than its first line."""
+
+    def never_closes(self, line: str) -> bool:
+        """Whether this line shows that a bracket of the answer was left open by mistake.
+
+        It stands further out than the block, or it is a statement that no bracket holds.
+        """
+        if not self.syntax.brackets or not line.strip() or closes(line):
+            return False
+        is_statement = self.context.document.language_id == "python" and _PYTHON_STATEMENT.match(line)
+        return _width(line) < _width(self.first) or bool(is_statement and _width(line) <= _width(self.first))
 
     def end_at(self, position: int, line: str, n_closers: int) -> int | None:
         """Where the block has ended, now that this line has come; None if it goes on."""

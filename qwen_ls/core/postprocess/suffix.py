@@ -14,8 +14,10 @@ from qwen_ls.core.syntax import (
     state_at,
     state_at_line,
     syntax_of,
+    without_comment,
 )
 from qwen_ls.core.text import CLOSERS, QUOTES, current_line_after, indent_of
+from qwen_ls.core.trigger import line_above
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 CLOSING = frozenset(CLOSERS + QUOTES + ";,: \t")
 """What an editor, or the statement around the cursor, closes a line with."""
 _ESCAPE_OR_QUOTE = re.compile(r"""\\.|["'`]""", re.DOTALL)
+_ASSIGNS = re.compile(r"\s*[\w.]+ *(?::[^=]+)?=(?!=)")
 MIN_OVERLAP = 3
 """A shorter overlap with the rest of the line is chance, unless it is all of the rest."""
 
@@ -130,13 +133,28 @@ def _without_surplus(text: str, hole: Hole) -> str:
     if before.unmatched:
         return text  # the document itself does not agree: nothing can be said
     state = scan(text, hole.syntax, State(inside=before.inside))
-    due = [closer[0] for closer in before.stack]
+    stack = _line_state(context).stack if _begins_statement(context) else before.stack
+    due = [closer[0] for closer in stack]
     for closer, offset in state.unmatched:
         if closer not in CLOSERS:
             continue
         if not due or due.pop() != closer:
             return text[:offset]
     return text
+
+
+def _begins_statement(context: CompletionContext) -> bool:
+    """Whether the line is a statement of its own, and what is open above was left open by mistake.
+
+    In Python's brackets `name = ` comes after a comma only, or first.
+    """
+    above = without_comment(line_above(context), syntax_of("python")).rstrip()
+    return (
+        context.document.language_id == "python"
+        and bool(_ASSIGNS.match(context.line_prefix))
+        and above[-1:] not in tuple(",([{\\")
+        and not state_at_line(context).inside
+    )
 
 
 def covered(text: str, context: CompletionContext) -> int:

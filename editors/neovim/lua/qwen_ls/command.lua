@@ -42,7 +42,7 @@ local function ask_server(name, show, arguments)
   end)
 end
 
----@type table<string, fun()>
+---@type table<string, fun(argument?: string)>
 local COMMANDS = {
   toggle = function()
     echo(require('qwen_ls').toggle() and 'on' or 'off')
@@ -52,10 +52,10 @@ local COMMANDS = {
       echo(vim.trim(status.kind .. ' ' .. status.text))
     end)
   end,
-  explain = function()
+  explain = function(what)
     ask_server('qwen-ls.explain', function(document)
       preview(vim.split(document, '\n'), 'markdown')
-    end, { { as = 'markdown' } })
+    end, { { as = 'markdown', prompt = what == 'prompt' } })
   end,
   messages = function()
     local texts = vim.tbl_map(function(message)
@@ -79,7 +79,7 @@ local COMMANDS = {
 function M.run(words)
   local command = COMMANDS[words[1]]
   if command then
-    command()
+    command(words[2])
   else
     echo('there is ' .. table.concat(M.complete(''), ', '))
   end
