@@ -126,9 +126,7 @@ def engine(options: argparse.Namespace) -> Iterator[LocalEndpoint]:
 
 def engine_options(parser: argparse.ArgumentParser) -> None:
     """Have a parser take which engine is asked."""
-    parser.add_argument(
-        "--engine", metavar="URL", help="a running llama.cpp server's, with /v1"
-    )
+    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's, with /v1")
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
 
 
