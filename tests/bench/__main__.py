@@ -3,7 +3,8 @@
 All variants of a row are measured in turn, in one run: read the ratios, not the milliseconds. `--json FILE`
 writes the figures; `--quick` makes a run of a minute. `python -m tests.bench replay` is another bench: what a
 typist gets, and what it costs, beside a naive server (`tests.bench.replay`); `prefix` says how much of each
-prompt repeats the one before it, and `quality` whether the text is right (`tests.bench.quality.run`).
+prompt repeats the one before it, `quality` whether the text is right (`tests.bench.quality.run`), and
+`scenarios` whether there is any where there should be (`tests.bench.quality.scenarios.run`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 
 from tests.bench import prefix, replay
 from tests.bench.quality import run as quality
+from tests.bench.quality.scenarios import run as scenarios
 from tests.bench.wire import PYTHON, Server, typed
 from tests.fake_dashscope import Behaviour, FakeDashScope
 from tests.fake_dashscope.record import Recorded
@@ -250,6 +252,8 @@ def main() -> int:
     """Run every part."""
     if sys.argv[1:2] == ["quality"]:
         return quality.main(sys.argv[2:])
+    if sys.argv[1:2] == ["scenarios"]:
+        return scenarios.main(sys.argv[2:])
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("part", nargs="?", choices=["server", "replay", "prefix"], default="server")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

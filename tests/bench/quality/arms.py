@@ -24,6 +24,8 @@ PREFIX = "prefix"
 LAYOUTS = (PREFIX, *(layout.value for layout in Layout))
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 TIMEOUT_S = 600.0
+LOCAL = {"provider": "local", "baseUrl": ""}
+"""The settings by which a server asks its own local model instead."""
 NOTHING_REUSED = {"cache_prompt": False}
 """llama.cpp's: what it reuses of another arm's prompt changes how this one is read, and near ties with it."""
 
@@ -108,7 +110,7 @@ class Through:
         """
         self.name = name
         self._options, self._before = options, before
-        self._server = Server([PYTHON, "-m", "qwen_ls", "--stdio"], _environment())
+        self._server = Server([PYTHON, "-m", "qwen_ls", "--stdio"], environment())
         self._opened = 0
 
     @classmethod
@@ -120,22 +122,14 @@ class Through:
             layout: for the model's row.
             options: further settings; `provider` is `llama.cpp` unless it is among them.
         """
-        options = {
-            "provider": "llama.cpp",
-            "baseUrl": endpoint.base_url,
-            "model": endpoint.model,
-            "models": {endpoint.model: {"layout": layout}} if layout else {},
-            "debounceMs": 0,
-            "timeoutMs": int(TIMEOUT_S * 1000),
-            "lookAhead": False,  # it would take the engine's time from the next hole
-        } | options
+        models = {"models": {endpoint.model: {"layout": layout}}} if layout else {}
         name = f"qwen-ls {layout}" if layout else "qwen-ls"
-        return cls(name, options, before=lambda: forget(endpoint))
+        return cls(name, asking(endpoint) | models | options, before=lambda: forget(endpoint))
 
     @classmethod
     def with_local_model(cls, endpoint: LocalEndpoint, layout: str | None = None) -> Self:
         """The same with the server's own local model, and what its row says of prompts."""
-        return cls.asking(endpoint, layout, provider="local", baseUrl="")
+        return cls.asking(endpoint, layout, **LOCAL)
 
     def answer(self, problem: Problem, *, one_line: bool) -> Answer:
         """Open the document with the cursor in the hole, ask, accept.
@@ -156,7 +150,7 @@ class Through:
             "textDocument/inlineCompletion",
             {
                 "textDocument": {"uri": uri},
-                "position": _position(text, len(problem.before)),
+                "position": position(text, len(problem.before)),
                 "context": {"triggerKind": 2 if one_line else 1},
             },
         )
@@ -166,7 +160,7 @@ class Through:
         self._server.write({"method": "textDocument/didClose", "params": closed})
         items = (result or {}).get("items") or []
         usage = story.get("usage") or {}
-        filled = _accepted(text, items[0]) if items else text
+        filled = accepted(text, items[0]) if items else text
         return Answer(
             document=filled,
             text=items[0]["insertText"] if items else "",
@@ -182,7 +176,19 @@ class Through:
         self._server.__exit__()
 
 
-def _environment() -> dict[str, str]:
+def asking(endpoint: LocalEndpoint) -> dict[str, Any]:
+    """A server's settings by which it asks the model of an engine, with as long to answer as it takes."""
+    return {
+        "provider": "llama.cpp",
+        "baseUrl": endpoint.base_url,
+        "model": endpoint.model,
+        "debounceMs": 0,
+        "timeoutMs": int(TIMEOUT_S * 1000),
+        "lookAhead": False,  # it would take the engine's time from the next question
+    }
+
+
+def environment() -> dict[str, str]:
     """Nothing of the user's own settings."""
     ledger = os.environ.get("QWEN_LS_LEDGER_DIR") or tempfile.mkdtemp(prefix="qwen-ls-bench-")
     return {
@@ -193,14 +199,15 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _position(text: str, offset: int) -> dict[str, int]:
+def position(text: str, offset: int) -> dict[str, int]:
+    """Where an offset, in characters, is to a client that counts in UTF-16."""
     line_start = text.rfind("\n", 0, offset) + 1
     units = len(text[line_start:offset].encode("utf-16-le")) // 2
     return {"line": text.count("\n", 0, offset), "character": units}
 
 
-def _accepted(text: str, item: dict[str, Any]) -> str:
-    """The document after an item is accepted."""
+def replaced(text: str, item: dict[str, Any]) -> tuple[int, int]:
+    """From where to where an item replaces, in characters."""
     lines = text.split("\n")
 
     def offset(position: dict[str, int]) -> int:
@@ -208,5 +215,10 @@ def _accepted(text: str, item: dict[str, Any]) -> str:
         units = line.encode("utf-16-le")[: position["character"] * 2]
         return sum(len(past) + 1 for past in lines[: position["line"]]) + len(units.decode("utf-16-le"))
 
-    at = item["range"]
-    return text[: offset(at["start"])] + item["insertText"] + text[offset(at["end"]) :]
+    return offset(item["range"]["start"]), offset(item["range"]["end"])
+
+
+def accepted(text: str, item: dict[str, Any]) -> str:
+    """The document after an item is accepted."""
+    start, end = replaced(text, item)
+    return text[:start] + item["insertText"] + text[end:]

@@ -102,22 +102,32 @@ def by_arm(arms: Sequence[str], results: Records, holes: Sequence[Problem]) -> d
 @contextlib.contextmanager
 def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
     """The arms of the command line, on the engine that it names or on a local one of their own."""
-    from qwen_ls.local.lease import acquire
-
-    own = {STATE_DIR_ENV: tempfile.mkdtemp(prefix="qwen-ls-bench-")}
-    with mock.patch.dict(os.environ, own), contextlib.ExitStack() as stack:
-        if options.engine:
-            endpoint = LocalEndpoint(options.engine.rstrip("/"), "none", options.model)
-            through = partial(Through.asking, endpoint)
-        else:
-            lease = stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr)))
-            endpoint = lease.endpoint
-            through = partial(Through.with_local_model, endpoint)
+    with engine(options) as endpoint, contextlib.ExitStack() as stack:
+        through = partial(Through.asking if options.engine else Through.with_local_model, endpoint)
         arms: list[Arm] = [Raw(layout, endpoint) for layout in options.layouts]
         arms += [through(layout) for layout in options.server]
         for arm in arms:
             stack.callback(arm.close)
         yield arms
+
+
+@contextlib.contextmanager
+def engine(options: argparse.Namespace) -> Iterator[LocalEndpoint]:
+    """Where the model of `engine_options` answers: the server that is named, or a local one of their own."""
+    from qwen_ls.local.lease import acquire
+
+    own = {STATE_DIR_ENV: tempfile.mkdtemp(prefix="qwen-ls-bench-")}
+    with mock.patch.dict(os.environ, own), contextlib.ExitStack() as stack:
+        if options.engine:
+            yield LocalEndpoint(options.engine.rstrip("/"), "none", options.model)
+        else:
+            yield stack.enter_context(acquire(on_progress=lambda text: print(text, file=sys.stderr))).endpoint
+
+
+def engine_options(parser: argparse.ArgumentParser) -> None:
+    """Have a parser take which engine is asked."""
+    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's, with /v1")
+    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
 
 
 def _mark(row: dict[str, Any]) -> str:
@@ -154,8 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[None],
         help="the layouts that the server is run with; by default the local model's own",
     )
-    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's, with /v1")
-    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
+    engine_options(parser)
     parser.add_argument("--reuse", action="store_true", help="what a prefix cache reuses by layout; no model")
     parser.add_argument("--data", type=Path, default=problems.DATA, help="where the sets are")
     parser.add_argument("--results", type=Path, help="JSON lines, a line an answer; gone on with")
