@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from qwen_ls.core.distance import is_near
 from qwen_ls.core.openers import opens_block
+from qwen_ls.core.syntax import without_comment
 from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of, with_eol
 from qwen_ls.core.types import Reason, Skip
 
@@ -40,13 +41,16 @@ _MANNER = str.maketrans({"'": '"', "`": '"', " ": None, "\t": None})
 
 
 def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
-    """Cut the answer's last lines where they are the next lines below the cursor, or nearly so."""
+    """Cut the answer's last lines where they are the next lines below the cursor, or nearly so.
+
+    A comment behind a line of code makes no other line of it.
+    """
     rest = each_line(hole.context.suffix[len(hole.context.line_suffix) :])
-    below = [line.rstrip() for line in islice((line for line in rest if line.strip()), MAX_LINES)]
+    below = [_said(line, hole) for line in islice((line for line in rest if line.strip()), MAX_LINES)]
     if not below:
         return text
     lines = lines_of(with_eol(text, "\n"))
-    filled = [(index, line.rstrip()) for index, line in enumerate(lines) if line.strip()]
+    filled = [(index, _said(line, hole)) for index, line in enumerate(lines) if line.strip()]
     first = 0
     if filled and filled[0][0] == 0:
         # The answer's first line goes on with the current one, and is compared with what stands there.
@@ -58,6 +62,10 @@ def drop_repeated_lines(text: str, hole: Hole) -> str | Skip:
             head = "".join(lines[: filled[start][0]])
             return head.rstrip("\n") if head.strip() else Skip(Reason.ECHO)
     return text
+
+
+def _said(line: str, hole: Hole) -> str:
+    return without_comment(line, hole.syntax).rstrip() or line.rstrip()
 
 
 def join_body_below(text: str, hole: Hole) -> str:

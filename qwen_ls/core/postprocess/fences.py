@@ -68,9 +68,14 @@ def _quotes(hole: Hole) -> str:
 
 
 def _is_closing(text: str, fence: re.Match[str], hole: Hole) -> bool:
-    """Whether the first fence ends the code instead of beginning it: bare, code before it, none after."""
+    """Whether the first fence ends the code instead of beginning it: bare, code before it, none after.
+
+    A model that fills in the middle does not open fences: it may close one at once, where all is said.
+    """
     bare = fence.group().strip() == fence.group(1)
-    before, after = text[: fence.start()], text[fence.end() :]
-    if not bare or not before.strip():
+    before, is_last = text[: fence.start()], not _FENCE.search(text[fence.end() :])
+    if not bare:
         return False
-    return hole.strategy is Strategy.FIM or not _FENCE.search(after)
+    if hole.strategy is Strategy.FIM:
+        return is_last or bool(before.strip())
+    return is_last and bool(before.strip())
