@@ -77,7 +77,7 @@ class Server:
         return self.answer(self._id)
 
     def initialize(self, options: dict[str, Any] | None = None, *, root: Path | None = None) -> float:
-        """The handshake, with a workspace's folder if there is one; returns the seconds from spawning to it."""
+        """The handshake, with a workspace's folder if there is one; returns the seconds since spawning."""
         folder = root.as_uri() if root else None
         self.request("initialize", {"processId": None, "rootUri": folder, "capabilities": CAPABILITIES,
                                     "initializationOptions": options})  # fmt: skip

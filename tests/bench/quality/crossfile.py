@@ -33,7 +33,7 @@ PACKAGES = {
     "hypothesis": "hypothesis",
     "_pytest": "pytest",
 }
-"""Pure Python with many modules, by the name that is imported: the distribution's. All come with the project."""
+"""Pure Python that comes with the project, by the name that is imported: the distribution's."""
 SET = "cross-file"
 N_HOLES = 100
 MOST_OF_PACKAGE = 14

@@ -175,10 +175,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[""],
         metavar="LAYOUT[/SNIPPETS]",
         help="how the server is run: "
-        f"{', '.join(LAYOUTS[1:])}, and {', '.join(SNIPPETS)} or {ALONE}; by default as the model's row has it",
+        f"{', '.join(LAYOUTS[1:])}, and {', '.join(SNIPPETS)} or {ALONE}; by default by the model's row",
     )
     parser.add_argument("--prompt-tokens", type=int, help="the server's budget")
-    parser.add_argument("--engine", metavar="URL", help="a running llama.cpp server's /v1, not the local model")
+    parser.add_argument(
+        "--engine", metavar="URL", help="a running llama.cpp server's /v1, not the local model"
+    )
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="its model, for its row")
     parser.add_argument("--reuse", action="store_true", help="what a prefix cache reuses by layout; no model")
     parser.add_argument("--data", type=Path, default=problems.DATA, help="where the sets are")
