@@ -141,6 +141,13 @@ def _add_complete(add: _Add) -> None:
     )
     complete.add_argument("--json", action="store_true", help="print the completion and its origin as JSON")
     complete.add_argument(
+        "--open",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a file that counts as open beside it, as in an editor; may be given again",
+    )
+    complete.add_argument(
         "--explain",
         nargs="?",
         const="answer",

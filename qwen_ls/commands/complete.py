@@ -13,16 +13,60 @@ from typing import TYPE_CHECKING, Any
 from qwen_ls.commands import EXIT_DONE, STDIN, CommandError, documents, outcome, preparation
 from qwen_ls.commands.documents import Place
 from qwen_ls.core.redact import denied
+from qwen_ls.core.text import lines_of
 from qwen_ls.core.types import Completion, Document, Reason, Skip, TriggerKind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from qwen_ls.backend.base import Backend
+    from qwen_ls.core.retrieval.edits import Edit
+    from qwen_ls.search import OpenDocument
     from qwen_ls.settings import Settings
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file that counts as open in an editor; nothing of it has been edited."""
+
+    uri: str
+    language_id: str
+    revision: int
+    lines: tuple[str, ...]
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFiles:
+    """The files of the command line as a workspace's open documents."""
+
+    files: tuple[Opened, ...]
+
+    @classmethod
+    def of(cls, document: Document, paths: Sequence[str], exclude: tuple[str, ...]) -> OpenFiles:
+        """The document and the files beside it; those on the deny list are not read.
+
+        Raises:
+            CommandError: a file cannot be read.
+        """
+        allowed = [path for path in paths if not denied(documents.uri(path), exclude)]
+        beside = [
+            (documents.uri(path), documents.language_of(path), documents.read(path)) for path in allowed
+        ]
+        every = [*beside, (document.uri, document.language_id, document.text)]
+        return cls(
+            tuple(
+                Opened(uri, language, number, tuple(lines_of(text)))
+                for number, (uri, language, text) in enumerate(every)
+            )
+        )
+
+    def open_documents(self) -> Iterable[OpenDocument]:
+        """All of them; the one to be completed last."""
+        return self.files
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     roots = (preparation.project_root(near or Path.cwd()),)
     with_prompt = arguments.explain == "prompt"
-    found = asyncio.run(complete(document, offset, settings, connect, roots, with_prompt=with_prompt))
+    beside = OpenFiles.of(document, arguments.open, settings.exclude)
+    found = asyncio.run(complete(document, offset, settings, connect, roots, beside, with_prompt=with_prompt))
     if arguments.explain:
         print(found.explanation, end="")
         return EXIT_DONE if isinstance(found.result, Completion) else outcome.exit_code(str(found.result))
@@ -78,16 +123,27 @@ async def complete(
     settings: Settings,
     connect: Callable[[Settings], Backend],
     roots: tuple[Path, ...] = (),
+    beside: OpenFiles | None = None,
     *,
     with_prompt: bool = False,
 ) -> Outcome:
-    """Ask for one completion, as an editor does whose user asked for it; images may come from `roots`."""
+    """Ask for one completion, as an editor does whose user asked for it.
+
+    Args:
+        document: the file.
+        offset: where the cursor stands in it.
+        settings: the settings in force.
+        connect: makes the backend.
+        roots: the workspace's folders: code from elsewhere and images come from there.
+        beside: the files that are open, the document among them.
+        with_prompt: whether the explanation has the prompt.
+    """
     from qwen_ls.backend.prices import price
     from qwen_ls.books import ledger_path
     from qwen_ls.service import CompletionService
 
     service = CompletionService(settings, connect=connect, ledger=ledger_path, price=price)
-    service.roots = roots
+    service.look_at(beside or OpenFiles.of(document, (), settings.exclude), roots)
     try:
         await service.warm()
         result = await service.complete(document, offset, TriggerKind.INVOKED)

@@ -76,9 +76,10 @@ class Server:
         self.write(*before, {"id": self._id, "method": method, "params": params})
         return self.answer(self._id)
 
-    def initialize(self, options: dict[str, Any] | None = None) -> float:
-        """The handshake; returns the seconds from spawning to the answer."""
-        self.request("initialize", {"processId": None, "rootUri": None, "capabilities": CAPABILITIES,
+    def initialize(self, options: dict[str, Any] | None = None, *, root: Path | None = None) -> float:
+        """The handshake, with a workspace's folder if there is one; returns the seconds since spawning."""
+        folder = root.as_uri() if root else None
+        self.request("initialize", {"processId": None, "rootUri": folder, "capabilities": CAPABILITIES,
                                     "initializationOptions": options})  # fmt: skip
         took_s = time.perf_counter() - self.spawned_s
         self.write({"method": "initialized", "params": {}})

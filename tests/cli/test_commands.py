@@ -61,6 +61,16 @@ def test_complete_reads_stdin(qwen_ls, fake):
     assert (done.returncode, done.stdout) == (0, "a + b"), done.stderr
 
 
+def test_complete_explains_what_the_prompt_showed_of_the_open_files(qwen_ls, fake, source):
+    (source.parent / ".qwen-ls.toml").touch()  # the project's top
+    other = source.with_name("adder.py")
+    other.write_text("def add_all(a, b):\n    total = a + b\n    return total\n", "utf-8")
+    done = qwen_ls("complete", f"{source}:2:12", "--open", str(other), "--open", ".env", "--explain")
+    assert done.returncode == 0, done.stderr
+    assert "| adder.py | open |" in done.stdout
+    assert "total = a + b" in fake.requests[-1].body["prompt"]
+
+
 def test_complete_takes_the_projects_own_settings(qwen_ls, fake, source):
     (source.parent / ".qwen-ls.toml").write_text('strategy = "partial"\n', "utf-8")
     done = qwen_ls("complete", f"{source}:2:12", "--json")

@@ -8,13 +8,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from qwen_ls.backend.models import QWEN_STOPS
 from qwen_ls.backend.presets import LocalEndpoint
 from qwen_ls.core.prompt import fim
-from qwen_ls.core.types import Layout
+from qwen_ls.core.types import Layout, SnippetFormat
 from tests.bench.quality.problems import Problem
 from tests.bench.quality.scoring import Answer
 from tests.bench.wire import PYTHON, Server
@@ -22,6 +23,13 @@ from tests.bench.wire import PYTHON, Server
 PREFIX = "prefix"
 """The text before the hole alone, with no tokens: what any completions API can do."""
 LAYOUTS = (PREFIX, *(layout.value for layout in Layout))
+SNIPPETS = tuple(form.value for form in SnippetFormat)
+ALONE = "alone"
+"""Of the server: without code from elsewhere."""
+VARIANTS = tuple(
+    f"{layout.value}{code}" for layout in Layout for code in ("", *(f"/{one}" for one in (*SNIPPETS, ALONE)))
+)
+"""How the server may be run: a layout, or a layout and what of other files the prompt shows."""
 LINE_TOKENS, BLOCK_TOKENS = 64, 256
 TIMEOUT_S = 600.0
 LOCAL = {"provider": "local", "baseUrl": ""}
@@ -99,7 +107,12 @@ class Through:
     """A server process of its own, asked as an editor asks; what it shows is accepted."""
 
     def __init__(
-        self, name: str, options: dict[str, Any], *, before: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        options: dict[str, Any],
+        *,
+        before: Callable[[], None] = lambda: None,
+        root: Path | None = None,
     ) -> None:
         """Start a server.
 
@@ -107,29 +120,39 @@ class Through:
             name: the arm's.
             options: the server's settings.
             before: called before each hole.
+            root: the workspace's folder, where the holes' documents are files of one.
         """
         self.name = name
-        self._options, self._before = options, before
+        self._options, self._before, self._root = options, before, root
         self._server = Server([PYTHON, "-m", "qwen_ls", "--stdio"], environment())
         self._opened = 0
 
     @classmethod
-    def asking(cls, endpoint: LocalEndpoint, layout: str | None = None, **options: Any) -> Self:
-        """A server that asks the model of an engine, in a layout other than its row's where one is given.
+    def asking(
+        cls, endpoint: LocalEndpoint, variant: str = "", *, root: Path | None = None, **options: Any
+    ) -> Self:
+        """A server that asks the model of an engine, in a way other than its row's where one is given.
 
         Args:
             endpoint: where the engine answers.
-            layout: for the model's row.
+            variant: a layout for the model's row, and behind a slash the format of snippets, or `ALONE`.
+            root: the workspace's folder.
             options: further settings; `provider` is `llama.cpp` unless it is among them.
         """
-        models = {"models": {endpoint.model: {"layout": layout}}} if layout else {}
-        name = f"qwen-ls {layout}" if layout else "qwen-ls"
-        return cls(name, asking(endpoint) | models | options, before=lambda: forget(endpoint))
+        layout, _, code = variant.partition("/")
+        row = {"layout": layout} if layout else {}
+        if code in SNIPPETS:
+            row["snippetFormat"] = code
+        models = {"models": {endpoint.model: row}} if row else {}
+        options = asking(endpoint) | models | {"context": code != ALONE} | options
+        return cls(f"qwen-ls {variant}".strip(), options, before=lambda: forget(endpoint), root=root)
 
     @classmethod
-    def with_local_model(cls, endpoint: LocalEndpoint, layout: str | None = None) -> Self:
+    def with_local_model(
+        cls, endpoint: LocalEndpoint, variant: str = "", *, root: Path | None = None, **options: Any
+    ) -> Self:
         """The same with the server's own local model, and what its row says of prompts."""
-        return cls.asking(endpoint, layout, **LOCAL)
+        return cls.asking(endpoint, variant, root=root, **(LOCAL | options))
 
     def answer(self, problem: Problem, *, one_line: bool) -> Answer:
         """Open the document with the cursor in the hole, ask, accept.
@@ -138,13 +161,17 @@ class Through:
         """
         self._before()
         if not self._opened:
-            self._server.initialize(self._options)
+            self._server.initialize(self._options, root=self._root)
         after = "\n" + problem.after if problem.is_whole_lines else problem.after
         text = problem.before + after
-        uri = f"file:///bench/{self._opened}/program.py"
+        folder = self._root.as_uri() if self._root else f"file:///bench/{self._opened}"
+        uri = f"{folder}/{problem.path}"
+        beside = [f"{folder}/{path}" for path in problem.beside]
         self._opened += 1
-        document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
-        self._server.write({"method": "textDocument/didOpen", "params": {"textDocument": document}})
+        for path, one in zip(problem.beside, beside, strict=True):
+            assert self._root, "files are open that lie in no workspace"
+            self._open(one, (self._root / path).read_bytes().decode("utf-8"))
+        self._open(uri, text)
         started_s = time.perf_counter()
         result = self._server.request(
             "textDocument/inlineCompletion",
@@ -156,8 +183,9 @@ class Through:
         )
         seconds = time.perf_counter() - started_s
         story = self._server.request("workspace/executeCommand", {"command": "qwen-ls.explain"})
-        closed = {"textDocument": {"uri": uri}}
-        self._server.write({"method": "textDocument/didClose", "params": closed})
+        for one in (uri, *beside):
+            closed = {"textDocument": {"uri": one}}
+            self._server.write({"method": "textDocument/didClose", "params": closed})
         items = (result or {}).get("items") or []
         usage = story.get("usage") or {}
         filled = accepted(text, items[0]) if items else text
@@ -168,8 +196,13 @@ class Through:
             cached_tokens=usage.get("cached_tokens", 0),
             completion_tokens=usage.get("completion_tokens", 0),
             seconds=seconds,
+            snippets=len(story.get("snippets", ())),
             note="" if items else story.get("reason", ""),
         )
+
+    def _open(self, uri: str, text: str) -> None:
+        document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+        self._server.write({"method": "textDocument/didOpen", "params": {"textDocument": document}})
 
     def close(self) -> None:
         """End the server."""

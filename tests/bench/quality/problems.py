@@ -43,9 +43,13 @@ class Problem:
     """What follows the hole. A hole of whole lines takes its last line end in."""
     wanted: str
     """What stood in the hole."""
-    test: str
-    """Defines `check(candidate)`."""
-    entry_point: str
+    test: str = ""
+    """Defines `check(candidate)`; empty where nothing can be run."""
+    entry_point: str = ""
+    path: str = "program.py"
+    """The document's, in the workspace."""
+    beside: tuple[str, ...] = ()
+    """The paths of the files that are open beside it."""
 
     @property
     def is_whole_lines(self) -> bool:

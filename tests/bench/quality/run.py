@@ -22,8 +22,8 @@ from unittest import mock
 from qwen_ls.backend.presets import LocalEndpoint
 from qwen_ls.local.paths import STATE_DIR_ENV
 from qwen_ls.local.weights import MODEL
-from tests.bench.quality import problems, reuse
-from tests.bench.quality.arms import LAYOUTS, Raw, Through
+from tests.bench.quality import crossfile, problems, reuse
+from tests.bench.quality.arms import ALONE, LAYOUTS, SNIPPETS, VARIANTS, Raw, Through
 from tests.bench.quality.problems import Problem
 from tests.bench.quality.scoring import Answer, record, score, summed_up, table
 
@@ -59,10 +59,13 @@ def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
     if options.reuse:
         print(reuse.table())
         return 0
-    holes = problems.spread(problems.load(options.set, options.data), options.limit)
+    is_crossfile = options.set == crossfile.SET
+    tree = crossfile.installed() if is_crossfile else None
+    every = crossfile.load(tree) if tree else problems.load(options.set, options.data)
+    holes = problems.spread(every, options.limit)
     results, arms = read_results(options.results), []
     try:
-        with (open_arms or local_arms)(options) as arms:
+        with _workspace(tree) as options.root, (open_arms or local_arms)(options) as arms:
             for line in compare(arms, holes, results, one_line=options.set not in SEVERAL_LINES):
                 print(line, file=sys.stderr, flush=True)
                 write(options.results, results)
@@ -71,10 +74,25 @@ def main(arguments: Sequence[str], open_arms: OpenArms | None = None) -> int:
         write(options.results, results)
     figures = by_arm([arm.name for arm in arms], results, holes)
     print(f"{options.set}, {len(holes)} holes, greedy, {options.engine or MODEL.file_name}")
+    if tree:
+        print(tree.title)
     print(table(figures))
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), "utf-8")
     return 0
+
+
+@contextlib.contextmanager
+def _workspace(tree: crossfile.Tree | None) -> Iterator[Path | None]:
+    """A folder with the files of a tree, if there is one."""
+    if tree is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="qwen-ls-bench-") as folder:
+        # The workspace's name stands in prompts: it is the same each time.
+        root = (Path(folder) / "workspace").resolve()
+        crossfile.lay_out(tree, root)
+        yield root
 
 
 def compare(
@@ -105,7 +123,10 @@ def local_arms(options: argparse.Namespace) -> Iterator[list[Arm]]:
     with engine(options) as endpoint, contextlib.ExitStack() as stack:
         through = partial(Through.asking if options.engine else Through.with_local_model, endpoint)
         arms: list[Arm] = [Raw(layout, endpoint) for layout in options.layouts]
-        arms += [through(layout) for layout in options.server]
+        more: dict[str, Any] = {"maxLines": 1} if options.root else {}
+        if options.prompt_tokens:
+            more["promptTokens"] = options.prompt_tokens
+        arms += [through(variant, root=options.root, **more) for variant in options.server]
         for arm in arms:
             stack.callback(arm.close)
         yield arms
@@ -152,7 +173,7 @@ def write(path: Path | None, results: Records) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench quality", description=__doc__)
-    parser.add_argument("--set", choices=problems.SETS, default="single-line")
+    parser.add_argument("--set", choices=(*problems.SETS, crossfile.SET), default="single-line")
     parser.add_argument("--limit", type=int, help="so many holes, evenly over the set")
     parser.add_argument(
         "--layouts", nargs="*", choices=LAYOUTS, default=list(LAYOUTS), help="the raw prompts; none: none"
@@ -160,10 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--server",
         nargs="*",
-        choices=LAYOUTS[1:],
-        default=[None],
-        help="the layouts that the server is run with; by default the local model's own",
+        choices=VARIANTS,
+        default=[""],
+        metavar="LAYOUT[/SNIPPETS]",
+        help="how the server is run: "
+        f"{', '.join(LAYOUTS[1:])}, and {', '.join(SNIPPETS)} or {ALONE}; by default by the model's row",
     )
+    parser.add_argument("--prompt-tokens", type=int, help="the server's budget")
     engine_options(parser)
     parser.add_argument("--reuse", action="store_true", help="what a prefix cache reuses by layout; no model")
     parser.add_argument("--data", type=Path, default=problems.DATA, help="where the sets are")

@@ -23,6 +23,8 @@ class Answer:
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    snippets: int = 0
+    """How many pieces of other files the prompt showed."""
     note: str = ""
     """Why there is none."""
 
@@ -44,7 +46,9 @@ def score(problem: Problem, answer: Answer) -> Score:
     """
     whole = problem.before + problem.wanted + problem.after
     exact = _lines(answer.document) == _lines(whole)
-    verdict = Verdict.PASSED if exact else sandbox.run(problem.program(answer.document))
+    verdict = Verdict.PASSED if exact else Verdict.FAILED
+    if problem.test and not exact:
+        verdict = sandbox.run(problem.program(answer.document))
     # Not autojunk: it takes frequent characters out of long texts.
     pair = difflib.SequenceMatcher(None, answer.text.strip(), problem.wanted.strip(), autojunk=False)
     return Score(exact, verdict, pair.ratio())
@@ -78,6 +82,7 @@ def summed_up(records: list[dict[str, Any]]) -> dict[str, Any]:
         "shown": 100 * sum(bool(row["text"].strip()) for row in records) / n,
         "prompt tokens": mean("prompt_tokens"),
         "cached": mean("cached_tokens"),
+        "snippets": mean("snippets"),
         "output tokens": mean("completion_tokens"),
         "seconds": mean("seconds"),
     }
