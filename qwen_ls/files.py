@@ -20,12 +20,16 @@ from qwen_ls.ignored import IgnoreRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qwen_ls.core.retrieval.imports import Import
+
 MAX_BYTES = 256 * 1024
 """The largest file that is read."""
 MOST_FILES = 256
 """How many texts are kept."""
 SCHEMES = ("file", "vscode-notebook-cell")
 """Documents of other kinds are views of something: a file's older version, a setting, an untitled note."""
+FOLDER_FILES = 3
+"""Of a package that is a folder, so many files are read."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -99,6 +103,21 @@ class WorkspaceFiles:
             self._texts.clear()
         self._texts[real] = stamp, text
         return text
+
+
+def imported_files(one: Import, top: Path) -> list[Path]:
+    """The first candidate of an import that is there: a file, or some files of a folder."""
+    for candidate in one.candidates:
+        path = top / candidate
+        try:
+            if candidate.endswith("/") and path.is_dir():
+                inside = sorted(entry.name for entry in os.scandir(path) if entry.name.endswith(".go"))
+                return [path / name for name in inside if not name.endswith("_test.go")][:FOLDER_FILES]
+            if path.is_file():
+                return [path]
+        except (OSError, ValueError):
+            continue
+    return []
 
 
 def _real(path: Path) -> Path | None:

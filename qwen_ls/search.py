@@ -6,7 +6,6 @@ costs time happens in `Searcher.search`, in a thread: words, windows, files. One
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,8 @@ from qwen_ls.core.retrieval.windows import MAX_LINES, QUERY_LINES, Index, best_w
 from qwen_ls.core.retrieval.words import are_relatives, bag, words
 from qwen_ls.core.text import lines_of
 from qwen_ls.core.types import Snippet
-from qwen_ls.files import WorkspaceFiles, file_of
+from qwen_ls.definitions import TYPE, Definitions
+from qwen_ls.files import WorkspaceFiles, file_of, imported_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,8 +43,6 @@ NAMES_TTL_S = 5.0
 """How long it is believed that a document may be shown: rules on the disk can change."""
 FRESH_LINES = 5000
 """After so many newly indexed lines, a search leaves other new documents to the next one."""
-FOLDER_FILES = 3
-"""Of a package that is a folder, so many files are read."""
 
 
 class OpenDocument(Protocol):
@@ -152,7 +150,8 @@ class Searcher:
     exclude: tuple[str, ...]
     _files: dict[tuple[Path, ...], WorkspaceFiles] = field(default_factory=dict)
     _names: dict[tuple[str, tuple[Path, ...]], tuple[float, str | None]] = field(default_factory=dict)
-    _imports: dict[str, tuple[float, tuple[Import, ...], list[Snippet]]] = field(default_factory=dict)
+    _imported: dict[str, tuple[float, tuple[Import, ...], list[Snippet]]] = field(default_factory=dict)
+    _definitions: dict[tuple[Path, str], Definitions] = field(default_factory=dict)
 
     def search(self, query: Query) -> Found:
         """Rank what may help."""
@@ -163,16 +162,24 @@ class Searcher:
         named = [(copy, name) for copy in query.others if (name := self._name(copy.uri, files, copy.head))]
         window = query.window()
         edited = list(_edited([*named, *([(query.own, own)] if query.own and own else [])]))
-        imported = self._imported(query, files, own) if own else []
+        imported: list[Snippet] = []
+        types: list[Snippet] = []
+        definitions = None
+        if own and (place := self._imports(query, files)):
+            imported = self._signatures(query, files, own, *place)
+            definitions = self._looked_up(files, place[0], query.context.document.language_id)
+            types = definitions.snippets(query.context, place[1], query.before)
         rankings = [_windows(query, named), edited, imported]
         fresh = [[one for one in ranking if not is_known(one, window)] for ranking in rankings]
         checked = {
-            one: _as_it_is_now(one, named, [*edited, *imported]) if not is_known(one, window) else None
+            one: _as_it_is_now(one, named, [*edited, *imported], definitions)
+            if not is_known(one, window)
+            else None
             for one in query.shown
         }
         repo = files.roots[0].name if files.roots else ""
         name = own or (path.name if path else "")
-        return Found(repo, name, tuple(fuse(fresh)[:MOST_FOUND]), checked)
+        return Found(repo, name, (*types, *fuse(fresh)[:MOST_FOUND]), checked)
 
     def _name(self, uri: str, files: WorkspaceFiles, head: tuple[str, ...]) -> str | None:
         """A document's path in the workspace, with a cell's id; None where it may not be shown."""
@@ -185,25 +192,29 @@ class Searcher:
             known = self._names[key] = now_s, f"{name}#{cell}" if name and cell.isalnum() else name
         return known[1]
 
-    def _imported(self, query: Query, files: WorkspaceFiles, own: str) -> list[Snippet]:
-        """The signatures of what the document imports, first of that which is used near the cursor."""
+    def _imports(self, query: Query, files: WorkspaceFiles) -> tuple[Path, tuple[Import, ...]] | None:
+        """The document's imports, and the folder of the workspace that it is in; None where it is in none."""
         path = file_of(query.context.document.uri)
         top = files.root_of(path) if path else None
         if query.own is None or path is None or top is None:
-            return []
-        relative = path.resolve().relative_to(top).as_posix()
-        found = tuple(
-            imports_of(
-                "".join(query.own.head)[:SEARCHED_CHARS],
-                query.context.document.language_id,
-                relative,
-                go_module=_go_module(files, top) if query.context.document.language_id == "go" else "",
-            )
+            return None
+        language_id = query.context.document.language_id
+        found = imports_of(
+            "".join(query.own.head)[:SEARCHED_CHARS],
+            language_id,
+            path.resolve().relative_to(top).as_posix(),
+            go_module=_go_module(files, top) if language_id == "go" else "",
         )
-        now_s, known = time.monotonic(), self._imports.get(query.context.document.uri)
+        return top, tuple(found)
+
+    def _signatures(
+        self, query: Query, files: WorkspaceFiles, own: str, top: Path, found: tuple[Import, ...]
+    ) -> list[Snippet]:
+        """The signatures of what the document imports, first of that which is used near the cursor."""
+        now_s, known = time.monotonic(), self._imported.get(query.context.document.uri)
         if known is None or known[1] != found or now_s - known[0] > NAMES_TTL_S:
             snippets = list(_signatures(found, files, top, own))
-            known = self._imports[query.context.document.uri] = now_s, found, snippets
+            known = self._imported[query.context.document.uri] = now_s, found, snippets
         near = bag(query.before)
         ranked = [
             (sum(near[word] > 0 for word in set(words(snippet.text))), -n, snippet)
@@ -211,6 +222,13 @@ class Searcher:
         ]
         ranked.sort(key=lambda one: one[:2], reverse=True)
         return [snippet for _, _, snippet in ranked[:MOST_IMPORTED]]
+
+    def _looked_up(self, files: WorkspaceFiles, top: Path, language_id: str) -> Definitions:
+        """What looks names up for documents of a language."""
+        key = (top, language_id)
+        if (known := self._definitions.get(key)) is None or known.files is not files:
+            known = self._definitions[key] = Definitions(files, top, language_id)
+        return known
 
 
 def _windows(query: Query, named: list[tuple[Copy, str]]) -> list[Snippet]:
@@ -243,28 +261,13 @@ def _signatures(found: tuple[Import, ...], files: WorkspaceFiles, top: Path, own
     """The signatures of each imported file, once."""
     seen = {own}
     for one in found:
-        for path in _existing(one, top):
+        for path in imported_files(one, top):
             name = files.name_of(path)
             if name is None or name in seen or (text := files.read(path)) is None:
                 continue
             seen.add(name)
             if extract := signatures(text, name, one.names):
                 yield Snippet(name, extract, "import")
-
-
-def _existing(one: Import, top: Path) -> list[Path]:
-    """The first candidate that is there: a file, or some files of a folder."""
-    for candidate in one.candidates:
-        path = top / candidate
-        try:
-            if candidate.endswith("/") and path.is_dir():
-                inside = sorted(entry.name for entry in os.scandir(path) if entry.name.endswith(".go"))
-                return [path / name for name in inside if not name.endswith("_test.go")][:FOLDER_FILES]
-            if path.is_file():
-                return [path]
-        except (OSError, ValueError):
-            continue
-    return []
 
 
 def _go_module(files: WorkspaceFiles, top: Path) -> str:
@@ -275,8 +278,12 @@ def _go_module(files: WorkspaceFiles, top: Path) -> str:
     return ""
 
 
-def _as_it_is_now(shown: Snippet, named: list[tuple[Copy, str]], others: list[Snippet]) -> Snippet | None:
+def _as_it_is_now(
+    shown: Snippet, named: list[tuple[Copy, str]], others: list[Snippet], definitions: Definitions | None
+) -> Snippet | None:
     """A snippet of an earlier prompt with its lines as they are numbered now; None where it has changed."""
+    if shown.source == TYPE:
+        return shown if definitions and definitions.still_says(shown) else None
     for copy, name in named:
         if name != shown.path or not copy.lines or not shown.lines:
             continue

@@ -132,7 +132,7 @@ class Snippet:
     """As the model reads it: relative to the workspace, with forward slashes."""
     text: str
     source: str
-    """Which retriever has found it: `open`, `edit` or `import`."""
+    """Which retriever has found it: `type`, `open`, `edit` or `import`."""
     score: float = 0.0
     lines: range = range(0)
     """The document's lines that it shows, from 0; empty where it is an extract."""

@@ -96,7 +96,7 @@ def choose(ranked: Iterable[Snippet], tokens: float, *, beside: Sequence[Snippet
     for snippet in ranked:
         if any(repeats(snippet, other) for other in (*beside, *chosen)):
             continue
-        short = shortened(snippet, most)
+        short = shortened(snippet, tokens if snippet.source == "type" else most)
         if short is None or price(short) > tokens:
             continue
         if not any(repeats(short, other) for other in (*beside, *chosen)):

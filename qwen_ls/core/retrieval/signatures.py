@@ -45,6 +45,7 @@ _PYTHON = _Shape(
     ":",
     re.compile(r"\s*(?:async\s+)?(?:def|class)\s+_(?!_init__)"),
 )
+_ATTRIBUTE = re.compile(r"\s+self\.([a-z]\w*)\s*(?::[^=]+)?=(?!=)")
 _SCRIPT = _Shape(
     re.compile(
         r"\s*(?:export\s+)?(?:default\s+)?(?:declare\s+)?(?:abstract\s+)?(?:async\s+)?"
@@ -110,9 +111,31 @@ def signatures(text: str, path: str, names: frozenset[str] = frozenset()) -> str
         return ""
     lines = lines_of(text)
     blocks = _blocks(_without_docstrings(lines) if shape is _PYTHON else lines, shape)
-    named = [lines for name, lines in blocks if name in names]
-    shown = named or [lines for _, lines in blocks]
-    return "".join([line for lines in shown for line in lines][:MOST_LINES])
+    shown = [block for block in blocks if block[0].name in names] or blocks
+    return "".join([line for block in shown for head in block for line in head.lines][:MOST_LINES])
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How a declaration begins."""
+
+    name: str
+    lines: tuple[str, ...]
+    """With their ends; none where it is an attribute that a method sets."""
+
+
+def declarations(text: str, path: str) -> list[list[Head]]:
+    """Each declaration at a file's top, followed by those inside of it; none where the language is not known.
+
+    Args:
+        text: the file's.
+        path: its path; the ending says the language.
+    """
+    shape = _SHAPES.get(path.rpartition(".")[2].lower())
+    if shape is None:
+        return []
+    lines = lines_of(text)
+    return _blocks(_without_docstrings(lines) if shape is _PYTHON else lines, shape)
 
 
 def _without_docstrings(lines: list[str]) -> list[str]:
@@ -130,9 +153,9 @@ def _without_docstrings(lines: list[str]) -> list[str]:
     return kept
 
 
-def _blocks(lines: list[str], shape: _Shape) -> list[tuple[str, list[str]]]:
-    """Each declaration at the top with its name, followed by those inside of it."""
-    blocks: list[tuple[str, list[str]]] = []
+def _blocks(lines: list[str], shape: _Shape) -> list[list[Head]]:
+    """Each declaration at the top, followed by those inside of it."""
+    blocks: list[list[Head]] = []
     number = 0
     body_of = -1  # the indentation of a declaration that is not shown, or whose body is not
     while number < len(lines):
@@ -142,6 +165,8 @@ def _blocks(lines: list[str], shape: _Shape) -> list[tuple[str, list[str]]]:
             body_of = -1
         match = shape.head.match(line) if body_of < 0 and line.strip() else None
         if match is None:
+            if blocks and body_of > 0 and shape is _PYTHON and (attribute := _ATTRIBUTE.match(line)):
+                blocks[-1].append(Head(attribute[1], ()))
             number += 1
             continue
         head = _head(lines, number, shape)
@@ -159,9 +184,8 @@ def _blocks(lines: list[str], shape: _Shape) -> list[tuple[str, list[str]]]:
             head[-1] = _closed(head[-1])
             body_of = width
         if width == 0 or not blocks:
-            blocks.append((name, head))
-        else:
-            blocks[-1][1].extend(head)
+            blocks.append([])
+        blocks[-1].append(Head(name, tuple(head)))
     return blocks
 
 
