@@ -54,13 +54,22 @@ class _Place:
 
 
 @dataclass(slots=True)
+class _Known:
+    """What is known of a path, and when it was looked at last."""
+
+    checked_s: float
+    text: str | None
+    file: _File | None
+
+
+@dataclass(slots=True)
 class Definitions:
     """Looks names up, and remembers what files declare. To be used by one thread at a time."""
 
     files: WorkspaceFiles
     top: Path
     language_id: str
-    _known: dict[Path, tuple[float, _File | None]] = field(default_factory=dict)
+    _known: dict[Path, _Known] = field(default_factory=dict)
     _n_looked_into: int = 0
 
     def snippets(self, context: CompletionContext, imports: Sequence[Import], before: str) -> list[Snippet]:
@@ -89,7 +98,7 @@ class Definitions:
 
     def still_says(self, shown: Snippet) -> bool:
         """Whether what an earlier prompt has shown is still true."""
-        for _, file in self._known.values():
+        for file in (known.file for known in self._known.values()):
             if file is not None and file.name == shown.path:
                 return any(
                     is_extract(shown.text, self._whole(file, one)) for one in file.declarations.values()
@@ -170,16 +179,24 @@ class Definitions:
 
     def _file(self, path: Path) -> _File | None:
         now_s, known = time.monotonic(), self._known.get(path)
-        if known is not None and now_s - known[0] <= TTL_S:
-            return known[1]
+        if known is not None and now_s - known.checked_s <= TTL_S:
+            return known.file
         if self._n_looked_into >= MOST_FILES:
-            return known[1] if known else None
+            return known.file if known else None
         self._n_looked_into += 1
-        name, text = self.files.name_of(path), self.files.read(path)
-        file = None
-        if name is not None and text is not None:
-            relative = path.relative_to(self.top).as_posix()
-            imports = imports_of(text[:SEARCHED_CHARS], self.language_id, relative)
-            file = _File(name, declared(text, name), imports)
-        self._known[path] = now_s, file
-        return file
+        text = self.files.read(path)
+        if known is None or known.text is not text:
+            time.sleep(0)  # the event loop may want to go on
+            known = _Known(now_s, text, self._parsed(path, text))
+        known.checked_s = now_s
+        self._known[path] = known
+        return known.file
+
+    def _parsed(self, path: Path, text: str | None) -> _File | None:
+        name = self.files.name_of(path)
+        if name is None or text is None:
+            return None
+        relative = path.relative_to(self.top).as_posix()
+        return _File(
+            name, declared(text, name), imports_of(text[:SEARCHED_CHARS], self.language_id, relative)
+        )

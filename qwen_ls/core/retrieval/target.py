@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
 from qwen_ls.core.retrieval.words import words
 
@@ -15,6 +17,9 @@ LOOKED_AT_CHARS = 8000
 CALL_CHARS = 600
 """How far above the cursor a call may have been opened."""
 MOST_HINTS = 12
+MOST_LINES = 12
+"""So many of the last lines that have a name are searched for what it stands for."""
+LINE_CHARS = 300
 _OWN = frozenset({"self", "cls", "this", "super", "Self", "@"})
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _CLASS = re.compile(
@@ -121,21 +126,31 @@ def bases(before: str) -> list[str]:
 
 def bound_to(name: str, before: str) -> list[str]:
     """The names in what a name was last declared as or bound to, in their order."""
+    patterns = _binding(name)
+    lines = (line for line in reversed(before.splitlines()) if name in line)
+    for line in islice(lines, MOST_LINES):
+        found = [match for pattern in patterns for match in pattern.finditer(line[:LINE_CHARS])]
+        latest = sorted(found, key=lambda match: -match.start())
+        names = [one for match in latest for one in reversed(_NAME.findall(match[1]))]
+        if kept := [one for one in dict.fromkeys(names) if one not in _OWN and one != name]:
+            return kept[:MOST_HINTS]
+    return []
+
+
+@lru_cache(maxsize=256)
+def _binding(name: str) -> tuple[re.Pattern[str], ...]:
+    """How a line may say what a name stands for; the first group has it."""
     word = re.escape(name)
-    patterns = (
-        rf"\b{word}\s*:\s*(?P<type>[\"']?[A-Za-z_][^=,)\n]*)",
-        rf"\b{word}\s*:?=(?!=)\s*(?:await\s+|new\s+|&)?(?P<value>[A-Za-z_][\w.:]*)",
-        rf"(?P<made>[\w.()]+)\s+as\s+{word}\b",
-        rf"\b(?P<typed>[A-Z]\w*)(?:<[^>\n]*>)?[\s*&]+{word}\b",
-        rf"\b{word}\s+\*?(?P<go>[A-Z]\w*)",
+    return tuple(
+        re.compile(pattern)
+        for pattern in (
+            rf"\b{word}\s*:\s*([\"']?[A-Za-z_][^=,)]*)",
+            rf"\b{word}\s*:?=(?!=)\s*(?:await\s+|new\s+|&)?([A-Za-z_][\w.:]*)",
+            rf"\b([\w.]+)(?:\(.*?\))?\s+as\s+{word}\b",
+            rf"\b([A-Z]\w*)(?:<[^>]*>)?[\s*&]+{word}\b",
+            rf"\b{word}\s+\*?([A-Z]\w*)",
+        )
     )
-    latest: list[tuple[int, str]] = []
-    for pattern in patterns:
-        found = list(re.finditer(pattern, before))
-        if found:
-            latest.append((found[-1].start(), found[-1][1]))
-    names = [one for _, text in sorted(latest, reverse=True) for one in reversed(_NAME.findall(text))]
-    return [one for one in dict.fromkeys(names) if one not in _OWN and one != name][:MOST_HINTS]
 
 
 def is_like(hint: str, declared: str) -> int:
@@ -145,6 +160,10 @@ def is_like(hint: str, declared: str) -> int:
     ours, theirs = hint.replace("_", "").lower(), declared.replace("_", "").lower()
     if ours == theirs:
         return 2
-    last, other = words(hint)[-1:], words(declared)[-1:]
     is_type = declared.lstrip("_")[:1].isupper()
-    return int(is_type and last == other and bool(last))
+    return int(is_type and bool(last := _last_word(hint)) and last == _last_word(declared))
+
+
+@lru_cache(maxsize=4096)
+def _last_word(name: str) -> str:
+    return (words(name) or [""])[-1]
