@@ -72,7 +72,7 @@ def summed_up(records: list[dict[str, Any]]) -> dict[str, Any]:
         return {"n": 0}
 
     def mean(name: str) -> float:
-        return sum(row[name] for row in records) / n
+        return sum(row.get(name, 0) for row in records) / n  # a file of an older run lacks newer figures
 
     return {
         "n": n,
