@@ -233,6 +233,7 @@ def test_what_was_dismissed_stays_away_until_it_is_asked_for(window: VSCode, sur
     calls = surroundings.n_calls
     window.dismiss()
     window.wait(lambda: window.ghost_on_screen() == "")
+    window.wait(lambda: surroundings.count("dismissed") == 1)
     window.type("t")
     assert_quiet(window, surroundings, calls)
     window.press("Backspace")
@@ -282,6 +283,8 @@ def test_with_vim_esc_leaves_insert_mode_at_once(window: VSCode, surroundings: S
     window.wait(lambda: window.ghost_on_screen() == "turn a + b")
     window.dismiss()
     window.wait(lambda: window.messages() == ["normal mode"])
+    window.wait(lambda: surroundings.count("shown") >= 1)
+    assert surroundings.count("dismissed") == 0
 
 
 ON_ESC = re.compile(r'"key": "escape",\s+"command": "([^"]+)",\s+"when": "([^"]+)"')
