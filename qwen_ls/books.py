@@ -194,7 +194,7 @@ class Books:
         return Spent(usage, is_estimated, money, currency)
 
     def count(self, what: str, target: Target | None) -> None:
-        """Book one of `requests`, `shown`, `accepted`."""
+        """Book one of `requests`, `shown`, `accepted`, `dismissed`."""
         account = _account(target) if target else Account()
         self._note(Entry(self._wall(), account, Amounts(**{what: 1})))
 

@@ -199,7 +199,11 @@ def _add_config(add: _Add) -> None:
 
 
 def _add_stats(add: _Add) -> None:
-    stats = add("stats", "what was asked, shown, accepted and spent, by model; local only", "  qwen-ls stats")
+    stats = add(
+        "stats",
+        "what was asked, shown, accepted, dismissed and spent, by model; local only",
+        "  qwen-ls stats",
+    )
     stats.add_argument("--json", action="store_true", help="print the counts as JSON")
     stats.add_argument("--html", metavar="FILE", help="write a page instead")
 

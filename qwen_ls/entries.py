@@ -37,6 +37,8 @@ class Amounts:
     """Of the money, what goes with them."""
     counted_prompt_tokens: int = 0
     """Of the prompts' tokens, those that the endpoint counted: the cached ones are some of these."""
+    dismissed: int = 0
+    """Of what was shown, what the editor has said to be dismissed."""
 
     def __add__(self, other: Amounts) -> Amounts:
         return Amounts(*(one + two for one, two in zip(astuple(self), astuple(other), strict=True)))

@@ -1,4 +1,4 @@
-"""The ledger: what was asked, shown, accepted and spent, in one small SQLite file for all servers of a user.
+"""The ledger: what was asked, shown, accepted, dismissed, spent; one SQLite file for all servers of a user.
 
 Blocking; `qwen_ls.books` keeps it off the event loop. No document text, prompts or keys are in it. A call is
 reserved before it is made and settled after it, each in one transaction, so that two servers cannot spend the
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 BUSY_S = 1.0
 """The longest wait for another server's transaction; theirs take a millisecond."""
 STALE_S = 900.0
@@ -45,13 +45,20 @@ CREATE TABLE days (
     completion_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0,
     estimated_tokens INTEGER NOT NULL DEFAULT 0, money REAL NOT NULL DEFAULT 0,
     estimated_money REAL NOT NULL DEFAULT 0, counted_prompt_tokens INTEGER NOT NULL DEFAULT 0,
+    dismissed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (day, provider, model, currency)
 ) WITHOUT ROWID;
 """
-_FROM_VERSION_1 = """
+_FROM_VERSION = {
+    0: _SCHEMA,
+    1: """
 ALTER TABLE days ADD COLUMN counted_prompt_tokens INTEGER NOT NULL DEFAULT 0;
 UPDATE days SET counted_prompt_tokens = MAX(prompt_tokens - estimated_tokens, 0);
-"""
+ALTER TABLE days ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0;
+""",
+    2: "ALTER TABLE days ADD COLUMN dismissed INTEGER NOT NULL DEFAULT 0;",
+}
+"""What makes a file of a version one of `VERSION`; a new file's is 0."""
 _DAY = """
 SELECT TOTAL(tokens), TOTAL(CASE WHEN currency = :currency THEN money END) FROM (
     SELECT prompt_tokens + completion_tokens AS tokens, currency, money FROM days WHERE day = :day AND metered
@@ -181,7 +188,7 @@ class Ledger:
         with self._transaction() as db:
             version = self._version()  # another server may have been faster
             if version < VERSION:
-                for statement in filter(str.strip, (_FROM_VERSION_1 if version else _SCHEMA).split(";")):
+                for statement in filter(str.strip, _FROM_VERSION[version].split(";")):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -305,15 +312,16 @@ class Ledger:
 
 
 def _rows(db: sqlite3.Connection, since_day: str = "") -> list[Row]:
-    columns = ", ".join(Amounts.__slots__)
-    found = db.execute(
-        f"SELECT day, provider, model, currency, metered, {columns} FROM days WHERE day >= ? ORDER BY day",  # noqa: S608
-        (since_day,),
-    )
-    return [
-        Row(day, provider, model, currency, Amounts(*amounts), bool(metered))
-        for day, provider, model, currency, metered, *amounts in found.fetchall()
-    ]
+    # A file of an earlier version that is only read has fewer.
+    there = {name for _, name, *_ in db.execute("PRAGMA table_info(days)")}
+    names = [name for name in Amounts.__slots__ if name in there]
+    columns = ", ".join(["day", "provider", "model", "currency", "metered", *names])
+    found = db.execute(f"SELECT {columns} FROM days WHERE day >= ? ORDER BY day", (since_day,))  # noqa: S608
+    rows = []
+    for day, provider, model, currency, metered, *amounts in found.fetchall():
+        booked = Amounts(**dict(zip(names, amounts, strict=True)))
+        rows.append(Row(day, provider, model, currency, booked, bool(metered)))
+    return rows
 
 
 def _make(file: Path) -> None:

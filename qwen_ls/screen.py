@@ -140,10 +140,10 @@ class Screen:
         if shown := self.cache.shown_as(completion_id):
             shown.reached, shown.is_accepted = len(shown.shown), True
 
-    def dismissed(self, completion_id: str) -> None:
-        """The user dismissed a completion."""
-        if shown := self.cache.shown_as(completion_id):
-            self.cache.turn_down(shown)
+    def dismissed(self, completion_id: str) -> bool:
+        """The user dismissed a completion; returns whether that is news of what is shown."""
+        shown = self.cache.shown_as(completion_id)
+        return shown is not None and self.cache.turn_down(shown)
 
     def next_place(self, uri: str) -> CompletionContext | None:
         """Where the cursor will be, if what is shown is likely to be accepted and says no more; told once."""

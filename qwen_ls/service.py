@@ -98,7 +98,7 @@ class CompletionService:
         self._caller = Caller(self._endpoint, self._books, clock, sleep, self._ended)
         self._waiting = 0
         self._report = Report(clock)
-        self._counts = {"requests": 0, "shown": 0, "accepted": 0}
+        self._counts = {"requests": 0, "shown": 0, "accepted": 0, "dismissed": 0}
         self._shown_status = self.status()
         self._end_of_pause = Alarm(self._show_status, later)
 
@@ -264,7 +264,8 @@ class CompletionService:
 
     def dismissed(self, completion_id: str) -> None:
         """The user does not want a completion: it stays away for a while."""
-        self._screen.dismissed(completion_id)
+        if self._screen.dismissed(completion_id):
+            self._count("dismissed")
 
     def _count(self, what: str) -> None:
         self._counts[what] += 1

@@ -302,22 +302,35 @@ PRAGMA user_version = 1;
 """
 
 
-def test_a_file_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+VERSION_2 = (
+    VERSION_1.replace("user_version = 1", "user_version = 2")
+    .replace(
+        "INSERT", "ALTER TABLE days ADD COLUMN counted_prompt_tokens INTEGER NOT NULL DEFAULT 60; INSERT"
+    )
+    .replace("0.5, 0.1)", "0.5, 0.1, 60)")
+)
+
+
+@pytest.mark.parametrize("written", [VERSION_1, VERSION_2], ids=["1", "2"])
+def test_a_file_of_an_earlier_version_goes_on(tmp_path: Path, written: str) -> None:
     file = tmp_path / "ledger.sqlite3"
     with contextlib.closing(sqlite3.connect(file)) as database:
-        database.executescript(VERSION_1)
+        database.executescript(written)
+    [row] = Ledger.read(file)
+    assert (row.amounts.requests, row.amounts.dismissed) == (2, 0)
     ledger = Ledger(file)
     number = reserve(ledger)
     assert isinstance(number, int)
-    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY", number)])
+    ledger.book([Entry(NOW_S, QWEN, CALL, "CNY", number), Entry(NOW_S, QWEN, Amounts(dismissed=1), "CNY")])
     [row] = [row for row in ledger.rows() if row.day == "2026-09-21"]
-    assert (row.amounts.requests, row.amounts.counted_prompt_tokens) == (2, 60)
+    amounts = row.amounts
+    assert (amounts.requests, amounts.counted_prompt_tokens, amounts.dismissed) == (2, 60, 1)
     ledger.close()
 
 
 def without_tables(file: Path) -> None:
     database = sqlite3.connect(file)
-    database.execute("PRAGMA user_version = 2")
+    database.execute("PRAGMA user_version = 3")
     database.close()
 
 

@@ -1,4 +1,4 @@
-"""`qwen-ls stats`: what was asked, shown, accepted and spent, today and this week, by model. Local only."""
+"""`qwen-ls stats`: what was asked, shown, accepted, dismissed, spent, today and this week, by model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qwen_ls.entries import Row
 
-HEADS = ("model", "requests", "calls", "shown", "accepted", "tokens in", "out", "cached", "cost")
+HEADS = ("model", "requests", "calls", "shown", "accepted", "dismissed", "tokens in", "out", "cached", "cost")
 NOTHING = "nothing yet"
 ESTIMATED = "~: with a part that is estimated, of answers that were cut or not counted by the endpoint"
 
@@ -156,7 +156,10 @@ def _cells(name: str, sums: Sums) -> tuple[str, ...]:
     ]
     return (
         name,
-        *(f"{count:,}" for count in (amounts.requests, amounts.calls, amounts.shown, amounts.accepted)),
+        *(
+            f"{getattr(amounts, count):,}"
+            for count in ("requests", "calls", "shown", "accepted", "dismissed")
+        ),
         f"{mark}{amounts.prompt_tokens:,}",
         f"{mark}{amounts.completion_tokens:,}",
         f"{sums.cached_share:.0%}",

@@ -104,9 +104,11 @@ class CompletionCache:
         """The candidate that is shown as the completion of that id."""
         return next((one for one in self._shown.values() if one.id == completion_id), None)
 
-    def turn_down(self, candidate: Candidate) -> None:
-        """The user does not want to see this one for a while."""
+    def turn_down(self, candidate: Candidate) -> bool:
+        """The user does not want to see this one for a while; returns whether that is news."""
+        is_news = not self._is_away(candidate)
         self._last_unwanted_s = candidate.unwanted_until_s = self._timer() + UNWANTED_S
+        return is_news
 
     def turned_down(self, context: CompletionContext) -> tuple[str, ...]:
         """What the user has turned down at this place a moment ago."""

@@ -29,7 +29,13 @@ CUT = Amounts(
     calls=1, prompt_tokens=10, completion_tokens=5, estimated_tokens=15, money=0.1, estimated_money=0.1
 )
 ROWS = [
-    Row("2026-11-20", "dashscope", "qwen-coder-turbo", "", Amounts(requests=9, shown=4, accepted=2)),
+    Row(
+        "2026-11-20",
+        "dashscope",
+        "qwen-coder-turbo",
+        "",
+        Amounts(requests=9, shown=4, accepted=2, dismissed=3),
+    ),
     Row("2026-11-20", "dashscope", "qwen-coder-turbo", "CNY", CALL),
     Row("2026-11-16", "dashscope", "qwen-coder-turbo", "CNY", CUT),
     Row("2026-11-17", "openai", "<b>", "USD", CALL),
@@ -40,7 +46,7 @@ ROWS = [
 def test_today_and_the_week_since_monday_by_model() -> None:
     today, week = spans_of(ROWS, FRIDAY)
     assert list(today.models) == [("dashscope", "qwen-coder-turbo")]
-    assert today.total.amounts == CALL + Amounts(requests=9, shown=4, accepted=2)
+    assert today.total.amounts == CALL + Amounts(requests=9, shown=4, accepted=2, dismissed=3)
     assert today.total.cached_share == 0.25
     assert (week.first_day, week.last_day) == ("2026-11-16", "2026-11-20")
     assert week.total.money == {"CNY": (pytest.approx(0.1023), 0.1), "USD": (0.0023, 0.0)}
@@ -57,7 +63,7 @@ def test_the_table_marks_what_is_estimated() -> None:
     today, week = (as_text(span).splitlines() for span in spans_of(ROWS, FRIDAY))
     assert today[0] == "today (2026-11-20)"
     assert today[2].split() == [
-        "dashscope", "qwen-coder-turbo", "9", "1", "4", "2", "1,000", "50", "25%", "0.0023", "CNY",
+        "dashscope", "qwen-coder-turbo", "9", "1", "4", "2", "3", "1,000", "50", "25%", "0.0023", "CNY",
     ]  # fmt: skip
     assert len(today) == 3
     assert "~0.1023 CNY" in week[2]

@@ -41,6 +41,7 @@ KEYS = {
     "Tab": 9,
     "Enter": 13,
     "Escape": 27,
+    "Space": 32,
     "End": 35,
     "Home": 36,
     "ArrowLeft": 37,

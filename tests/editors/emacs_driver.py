@@ -279,6 +279,9 @@ class LspMode(Emacs):
         + readme(
             "`C-RET` accepts, which many terminals cannot send; for those, and if you like `TAB` better:"
         )
+        + readme(
+            "What `C-g` dismisses is news to the server if it is told, which lsp-mode does not do by itself:"
+        )
         + ITALIC.replace("{face}", "lsp-inline-completion-overlay-face")
         + "(set-face-attribute 'italic nil :slant 'normal)"  # that of its hints in the echo area
     )

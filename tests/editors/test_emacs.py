@@ -54,6 +54,24 @@ def test_lsp_mode(
     play(scenario, stage(f"{EDITOR}-lsp-mode"), lambda stage: LspMode(stage, folder))
 
 
+def test_lsp_mode_tells_what_was_dismissed(
+    installed: Callable[[str], Path], stage: Callable[[str], Stage]
+) -> None:
+    surroundings = stage(f"{EDITOR}-lsp-mode")
+    with surroundings.set_for(RETURN):
+        emacs = LspMode(surroundings, installed(EDITOR))
+        try:
+            calls = suggesting(emacs).stage.n_calls
+            emacs.dismiss()
+            emacs.see("")
+            emacs.type("t")
+            emacs.rest(QUIET_S)
+            assert (emacs.ghost_on_screen(), emacs.stage.n_calls) == ("", calls)
+        finally:
+            emacs.quit()
+    assert surroundings.count("dismissed") == 1
+
+
 # What only the package has.
 
 LINE = "(buffer-substring-no-properties (pos-bol) (pos-eol))"
@@ -144,7 +162,7 @@ def test_what_was_dismissed_stays_away_while_it_is_typed_on_until_it_is_asked_fo
     emacs.command("qwen-ls-complete")
     emacs.see("urn a + b")
     emacs.quit()
-    assert emacs.stage.count("accepted") == 0
+    assert (emacs.stage.count("accepted"), emacs.stage.count("dismissed")) == (0, 1)
 
 
 DEFUN = Scenario("narrow", "import os\n\n" + FUNCTION, "import os\n\n" + FUNCTION_RETURN, (), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -76,19 +77,59 @@ exports.activate = () => ({
 """
 """What our extension uses of Python's: the environment that the user has chosen."""
 
+VIM_EXTENSION = {
+    "name": "vim",
+    "publisher": "vscodevim",
+    "version": "1.0.0",
+    "engines": {"vscode": "^1.91.0"},
+    "main": "./main.js",
+    "contributes": {
+        "commands": [
+            {"command": "toggleVim", "title": "Toggle Vim Mode", "category": "Vim"},
+            {"command": "listKeys", "title": "List Keys", "category": "Vim"},
+        ],
+        "keybindings": [
+            {"key": "Escape", "command": "extension.vim_escape", "when": "editorTextFocus && vim.active"}
+        ],
+    },
+}
+VIM = """
+const { renameSync, writeFileSync } = require('fs');
+const { commands, Uri, window, workspace } = require('vscode');
+exports.activate = () => {
+    commands.registerCommand('toggleVim', () => commands.executeCommand('setContext', 'vim.active', true));
+    commands.registerCommand('extension.vim_escape', () => window.showInformationMessage('normal mode'));
+    commands.registerCommand('listKeys', async () => {
+        const keys = await workspace.openTextDocument(Uri.parse('vscode://defaultsettings/keybindings.json'));
+        const file = process.env.HOME + '/keys.json';
+        writeFileSync(`${file}.new`, keys.getText());
+        renameSync(`${file}.new`, file);
+    });
+};
+"""
+"""An extension that has Esc as VSCodeVim has it; beside that it writes down which key does what."""
+
 
 @pytest.fixture(scope="session")
 def workbench(
     installed: Callable[[str], Path], npm: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workbench]:
     folder = tmp_path_factory.mktemp("workbench")
-    python = folder / "python.vsix"
-    with zipfile.ZipFile(python, "w") as archive:
-        archive.writestr("extension/package.json", json.dumps(PYTHON_EXTENSION))
-        archive.writestr("extension/main.js", CHOSEN_ENVIRONMENT)
+    others = [
+        packed(folder / "python.vsix", PYTHON_EXTENSION, CHOSEN_ENVIRONMENT),
+        packed(folder / "vim.vsix", VIM_EXTENSION, VIM),
+    ]
     vsix = Path(npm("package")) / "qwen-ls.vsix"
-    with Workbench(installed(EDITOR), folder, [vsix, python]) as made:
+    with Workbench(installed(EDITOR), folder, [vsix, *others]) as made:
         yield made
+
+
+def packed(vsix: Path, manifest: dict[str, Any], script: str) -> Path:
+    """Pack an extension."""
+    with zipfile.ZipFile(vsix, "w") as archive:
+        archive.writestr("extension/package.json", json.dumps(manifest))
+        archive.writestr("extension/main.js", script)
+    return vsix
 
 
 OWN = (
@@ -171,6 +212,116 @@ def test_tab_indents_once_a_suggestion_is_dismissed(window: VSCode, surroundings
     window.press("Tab")
     window.save()
     assert surroundings.file.read_bytes() == b"def add(a, b):\n    "
+
+
+def suggesting(window: VSCode, surroundings: Stage) -> None:
+    """Open the file, and type until there is a suggestion."""
+    open_at(window, surroundings)
+    window.type("re")
+    window.wait(lambda: window.ghost_on_screen() == "turn a + b")
+
+
+def assert_quiet(window: VSCode, surroundings: Stage, calls: int) -> None:
+    """Nothing is shown at the cursor, and nothing was asked for it."""
+    window.rest(QUIET_S)
+    assert (window.ghost_on_screen(), surroundings.n_calls) == ("", calls)
+
+
+@in_vscode
+def test_what_was_dismissed_stays_away_until_it_is_asked_for(window: VSCode, surroundings: Stage) -> None:
+    suggesting(window, surroundings)
+    calls = surroundings.n_calls
+    window.dismiss()
+    window.wait(lambda: window.ghost_on_screen() == "")
+    window.wait(lambda: surroundings.count("dismissed") == 1)
+    window.type("t")
+    assert_quiet(window, surroundings, calls)
+    window.press("Backspace")
+    assert_quiet(window, surroundings, calls)
+    window.type("t")
+    assert_quiet(window, surroundings, calls)
+    window.command("Trigger Inline Suggestion")
+    window.wait(lambda: window.ghost_on_screen() == "urn a + b")
+
+
+@in_vscode
+def test_the_rest_of_what_was_accepted_in_part_can_be_dismissed(window: VSCode, surroundings: Stage) -> None:
+    suggesting(window, surroundings)
+    calls = surroundings.n_calls
+    window.accept_word()
+    window.wait(lambda: window.ghost_on_screen() == " a + b")
+    window.dismiss()
+    window.wait(lambda: window.ghost_on_screen() == "")
+    window.type(" ")
+    assert_quiet(window, surroundings, calls)
+
+
+@in_vscode
+def test_esc_closes_the_list_and_then_dismisses_the_suggestion(window: VSCode, surroundings: Stage) -> None:
+    open_at(window, surroundings, "def add(a, b):\n    █\n\n# return\n")
+    window.type("re")
+    window.wait(lambda: window.ghost_on_screen() == "turn a + b")
+    calls = surroundings.n_calls
+    window.press("Control+Space")
+    window.wait(window.list_is_open)
+    window.wait(lambda: window.text_on_screen()[1] == "    return a + b")  # the list's row, and what goes on
+    surroundings.screen(window, "list")
+    window.dismiss()
+    window.wait(lambda: not window.list_is_open())
+    window.wait(lambda: window.ghost_on_screen() == "turn a + b")
+    window.dismiss()
+    window.wait(lambda: window.ghost_on_screen() == "")
+    window.type("t")
+    assert_quiet(window, surroundings, calls)
+
+
+@in_vscode
+def test_with_vim_esc_leaves_insert_mode_at_once(window: VSCode, surroundings: Stage) -> None:
+    suggesting(window, surroundings)
+    window.command("Vim: Toggle Vim Mode")
+    window.command("Trigger Inline Suggestion")
+    window.wait(lambda: window.ghost_on_screen() == "turn a + b")
+    window.dismiss()
+    window.wait(lambda: window.messages() == ["normal mode"])
+    window.wait(lambda: surroundings.count("shown") >= 1)
+    assert surroundings.count("dismissed") == 0
+
+
+ON_ESC = re.compile(r'"key": "escape",\s+"command": "([^"]+)",\s+"when": "([^"]+)"')
+HIDE = "editor.action.inlineSuggest.hide"
+OUTSIDE = re.compile(
+    r"(?!editor|textInput)\w+(Focus|Focused|FocusInAny)|breadcrumbsActive|scmRepository|!inputFocus"
+)
+"""Context keys that say: in a list, an input field or a panel, not in the text of a file."""
+OUTSIDE_TOO = re.compile(r"in(Chat|ChatInput|Keybindings|QuickInput|QuickOpen|SettingsEditor)|!editorFocus")
+
+
+@in_vscode
+def test_what_esc_closes_before_a_suggestion_it_still_closes_first(
+    window: VSCode, surroundings: Stage, workbench: Workbench
+) -> None:
+    """VS Code's bindings of Esc, the later the stronger: ours does not hold where one behind its own does."""
+    open_at(window, surroundings)
+    window.command("Vim: List Keys")
+    listed = workbench.home / "keys.json"
+    window.wait(listed.exists)
+    rules = ON_ESC.findall(listed.read_text())
+    names = [name for name, _ in rules]
+    ours = set(rules[names.index("runCommands")][1].split(" && "))
+    assert {"editorTextFocus", "inlineSuggestionVisible"} <= ours
+    last = len(names) - 1 - names[::-1].index(HIDE)
+    stronger = [(name, when) for name, when in rules[last + 1 :] if name != "runCommands"]
+    assert {"hideSuggestWidget", "extension.vim_escape"} <= {name for name, _ in stronger}
+    taken = [
+        (name, case)
+        for name, when in stronger
+        for case in when.split(" || ")
+        if not any(
+            f"!{key}" in ours or OUTSIDE.fullmatch(key) or OUTSIDE_TOO.fullmatch(key)
+            for key in case.split(" && ")
+        )
+    ]
+    assert not taken
 
 
 @in_vscode

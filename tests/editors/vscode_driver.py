@@ -261,6 +261,10 @@ class VSCode:
     def dismiss(self) -> None:
         self.press("Escape")
 
+    def list_is_open(self) -> bool:
+        """Whether the list of completions is open."""
+        return bool(self.page.evaluate("!!document.querySelector('.suggest-widget.visible')"))
+
     def undo(self) -> None:
         self.press("Control+z")
 

@@ -403,6 +403,15 @@ async def test_a_dismissal_of_what_is_not_shown_any_more_is_none(stage: Stage) -
     stage.service.dismissed(gone.id)
     stage.service.dismissed("never")
     assert (await ask(stage, "x = open(█")).text == "name)"
+    assert stage.service.explain()["counts"]["dismissed"] == 0
+
+
+async def test_a_dismissal_counts_once(stage: Stage) -> None:
+    stage.backend.script = ["name)"]
+    shown = await ask(stage, "x = open(█")
+    for _ in range(2):
+        stage.service.dismissed(shown.id)
+    assert stage.service.explain()["counts"]["dismissed"] == 1
 
 
 async def test_deleting_what_was_typed_of_it_turns_nothing_down(stage: Stage) -> None:

@@ -30,6 +30,8 @@ export function activate(context: ExtensionContext): void {
     running.life === 'running' ? action() : window.showInformationMessage('qwen-ls is not running.');
   const actions: Record<string, () => unknown> = {
     menu: () => (running.life === 'missing' ? start() : showMenu(bar.bar)),
+    // Part of the key binding of Esc, after VS Code's own command.
+    dismissed: () => running.dismiss(),
     toggle: whileRunning(() => running.toggle()),
     explain: async () => pages.explain(await running.run('qwen-ls.explain', MARKDOWN)),
     explainPrompt: async () => pages.explain(await running.run('qwen-ls.explain', { ...MARKDOWN, prompt: true })),

@@ -47,7 +47,7 @@ export class Pages implements Disposable {
     await commands.executeCommand('markdown.showPreview', STORY);
   }
 
-  /** Show what was asked, shown, accepted and spent: the page that `qwen-ls stats` makes. */
+  /** Show what was asked, shown, accepted, dismissed and spent: the page that `qwen-ls stats` makes. */
   async stats(found: Found | undefined): Promise<void> {
     if (!found) {
       void window.showInformationMessage('qwen-ls is not installed.');

@@ -3,9 +3,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { homedir } from 'node:os';
-import { commands, EventEmitter, window, workspace, type Disposable, type LogOutputChannel } from 'vscode';
+import { EventEmitter, window, workspace, type Disposable, type LogOutputChannel } from 'vscode';
 import { CloseAction, LanguageClient, State, type ErrorHandler, type Middleware } from 'vscode-languageclient/node';
 import { findServer, type Found } from './find.js';
+import { Ghost } from './ghost.js';
 import type { Keys } from './keys.js';
 import { itemsOf, Patience } from './patience.js';
 import { sectionOf } from './settings.js';
@@ -14,9 +15,8 @@ import { pythonIsUp, surroundings } from './surroundings.js';
 
 export const SECTION = 'qwen-ls';
 const SELECTOR = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
-/** The context key that says whether the last answer had something to show; for the key binding of Tab. */
-const SUGGESTS = 'qwen-ls.suggests';
 const TOGGLE = 'qwen-ls.toggle';
+const DISMISSED = 'qwen-ls.dismissed';
 /** So long, in milliseconds, a server may take to answer `shutdown`, and then to end. */
 const ENDING_MS = 1500;
 
@@ -31,9 +31,9 @@ export class Server implements Disposable {
   /** `life` or `status` has changed. */
   readonly onDidChange = this.#changed.event;
   readonly #patience = new Patience();
+  readonly #ghost = new Ghost();
   #client: LanguageClient | undefined;
   #work: Promise<unknown> = Promise.resolve();
-  #suggests = false;
   /** Whether the user has switched completions off in this window. */
   #isOff = false;
 
@@ -87,8 +87,17 @@ export class Server implements Disposable {
     this.#isOff = (await this.run<boolean>(TOGGLE)) === false;
   }
 
+  /** Tell the server that the user has dismissed what was shown, if that was ours. */
+  async dismiss(): Promise<void> {
+    const command = this.#ghost.at(window.activeTextEditor)?.command;
+    this.#ghost.note();
+    if (command) {
+      await this.run(DISMISSED, ...(command.arguments ?? []));
+    }
+  }
+
   /** Run one of the server's commands; undefined where it is not running. */
-  async run<T>(command: string, ...args: readonly object[]): Promise<T | undefined> {
+  async run<T>(command: string, ...args: readonly unknown[]): Promise<T | undefined> {
     if (!this.#client?.isRunning()) {
       return undefined;
     }
@@ -157,22 +166,11 @@ export class Server implements Disposable {
       provideInlineCompletionItems: async (document, position, context, token, next) => {
         const answer = await this.#patience.provide(document, position, context, token, next);
         if (!token.isCancellationRequested) {
-          this.#noteWhether(itemsOf(answer).length > 0);
+          this.#ghost.note(document, itemsOf(answer));
         }
         return answer;
       },
     };
-  }
-
-  /**
-   * Tell the key binding of Tab whether what is shown may be ours. Where a suggestion begins is VS Code's to say: it
-   * knows at once, also after a part was accepted, while a context key of ours comes later than the user's next key.
-   */
-  #noteWhether(suggests: boolean): void {
-    if (suggests !== this.#suggests) {
-      this.#suggests = suggests;
-      void commands.executeCommand('setContext', SUGGESTS, suggests);
-    }
   }
 
   async #stop(): Promise<void> {

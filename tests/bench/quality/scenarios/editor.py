@@ -1,8 +1,9 @@
 """An editor with one document: it tells the server of each key, asks after it, and shows what comes.
 
 What a scenario lets its user do: `type TEXT`, `backspace N`; `see` that something is shown, and then
-`follow N`, which types its first characters, `accept` it, or hide it by `escape`, of which no server is told;
-`ask`, where the editor asks again by itself; `invoke`, to ask by a key; and `toggle`, the server's command.
+`follow N`, which types its first characters, `accept` it, or dismiss it by `escape`, of both of which the
+server is told; `ask`, where the editor asks again by itself; `invoke`, to ask by a key; and `toggle`, the
+server's command.
 """
 
 from __future__ import annotations
@@ -73,8 +74,7 @@ class Editor:
                 case "see":
                     self._needed()
                 case "escape":
-                    self._needed()
-                    self.item, self.is_answered = None, False
+                    self._escape()
                 case "ask" | "invoke":
                     self.ask(INVOKED if action == "invoke" else AUTOMATIC)
                 case "toggle":
@@ -111,9 +111,15 @@ class Editor:
     def _accept(self) -> None:
         item = self._needed()
         self._replace(*replaced(self.text, item), item["insertText"])
-        if command := item.get("command"):
-            self._server.request(COMMAND, {key: command.get(key) for key in ("command", "arguments")})
+        command = item["command"]
+        self._server.request(COMMAND, {key: command[key] for key in ("command", "arguments")})
         self.item = None
+
+    def _escape(self) -> None:
+        """As the editors' own clients do: the command that dismisses, with the arguments of the item's."""
+        arguments = self._needed()["command"]["arguments"]
+        self._server.request(COMMAND, {"command": "qwen-ls.dismissed", "arguments": arguments})
+        self.item, self.is_answered = None, False
 
     def _replace(self, start: int, end: int, text: str) -> None:
         """Change the document, and put the cursor behind what has come."""

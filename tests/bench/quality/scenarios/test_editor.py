@@ -37,12 +37,25 @@ def opened(server: Server, fake: FakeDashScope, request: pytest.FixtureRequest) 
     [
         ([], "value = compute(", "first, second)"),
         ([("ask", "")], "value = compute(", "first, second)"),
+        ([("ask", ""), ("escape", "")], "value = compute(", ""),
+        ([("ask", ""), ("escape", ""), ("type", "f")], "value = compute(f", ""),
         ([("ask", ""), ("escape", ""), ("type", "x")], "value = compute(x", "first, second)"),
+        ([("ask", ""), ("escape", ""), ("invoke", "")], "value = compute(", "first, second)"),
         ([("ask", ""), ("see", ""), ("follow", "3")], "value = compute(fir", "st, second)"),
         ([("type", "x"), ("backspace", "1")], "value = compute(", ""),
         ([("type", "x"), ("backspace", "1"), ("invoke", "")], "value = compute(", "first, second)"),
     ],
-    ids=["nothing", "ask", "escape", "follow", "backspace", "invoke"],
+    ids=[
+        "nothing",
+        "ask",
+        "escape",
+        "escape-and-type-along",
+        "escape-and-type-on",
+        "escape-and-invoke",
+        "follow",
+        "backspace",
+        "invoke",
+    ],
 )
 def test_events(opened: Editor, events: list[tuple[str, str]], line: str, shown: str) -> None:
     opened.play(events)
@@ -67,6 +80,11 @@ def test_after_accepting_the_editor_asks_from_there(opened: Editor, fake: FakeDa
     opened.play([("ask", ""), ("accept", "")])
     assert opened.text == "value = compute(first, second)\nother = 1\n"
     assert fake.requests[-1].prefix.endswith("compute(first, second)")
+
+
+def test_what_is_dismissed_is_not_asked_for_again(opened: Editor, fake: FakeDashScope) -> None:
+    opened.play([("ask", ""), ("escape", ""), ("ask", "")])
+    assert len(fake.requests) == 1
 
 
 @pytest.mark.parametrize("action", ["see", "follow", "accept", "escape"])
