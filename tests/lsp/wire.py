@@ -12,6 +12,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -196,6 +197,13 @@ class Wire:
                     pass
                 self._arrived.put(json.loads(stream.read(length)))
         self._arrived.put(None)
+
+    def has_said(self, text: str, timeout_s: float = 60.0) -> bool:
+        """Whether a text comes on stderr, which is read beside stdout."""
+        deadline_s = time.monotonic() + timeout_s
+        while text not in self.stderr and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        return text in self.stderr
 
     def _read_stderr(self) -> None:
         assert self.process.stderr is not None

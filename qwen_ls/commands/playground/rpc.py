@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 CANCELLED = -32800
 """LSP `RequestCancelled`."""
+LAST_WORDS_S = 1.0
+"""How long what a process that has ended wrote to stderr is waited for."""
 EXIT_WAIT_S = 5.0
 """How long a server may take to leave after `exit` before it is ended."""
 
@@ -76,6 +78,8 @@ class ServerProcess:
             ResponseError: the answer is an error.
         """
         if self._process is None or self._process.returncode is not None:
+            if self._readers:
+                await asyncio.wait(self._readers, timeout=LAST_WORDS_S)
             raise self._gone()
         self._next_id += 1
         number = self._next_id
@@ -121,7 +125,7 @@ class ServerProcess:
             while message := await _read_message(self._process.stdout):
                 self._dispatch(message)
         await _end(self._process)
-        await asyncio.wait(self._readers[1:], timeout=1.0)  # its last words
+        await asyncio.wait(self._readers[1:], timeout=LAST_WORDS_S)
         gone = self._gone()
         for future in self._waiting.values():
             if not future.done():
