@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from qwen_ls.core.budget import room_for_snippets
+from qwen_ls.core.retrieval.arrangement import Arrangement
+from qwen_ls.search import Copy, Query, Searcher, last_lines
 from tests.bench.quality import crossfile
 from tests.bench.quality.arms import Through
 from tests.bench.quality.crossfile import Module, Tree, holes, lay_out, load
-from tests.bench.quality.problems import Problem
+from tests.bench.quality.problems import Problem, spread
 from tests.fake_dashscope import FakeDashScope
+from tests.marked import context
 
 STORE = Module(
     "shop/store.py",
@@ -102,3 +106,60 @@ def test_the_other_file_is_shown_and_never_the_file_itself(
     prompt = fake.requests[-1].body["prompt"]
     assert one.wanted not in prompt
     assert ("class Store" in prompt, answer.snippets > 0) == (is_shown, is_shown)
+
+
+class Opened:
+    """The document with the hole."""
+
+    language_id, revision, edits = "python", 1, ()
+
+    def __init__(self, uri: str, text: str) -> None:
+        self.uri, self.lines = uri, text.splitlines(keepends=True)
+
+
+def shown(hole: Problem, root: Path, searcher: Searcher, tokens: int) -> str:
+    """What a prompt of so many tokens shows of other files."""
+    uri = (root / hole.path).as_uri()
+    place = context(f"{hole.before}█{hole.after}", uri=uri)
+    own = Copy.of(Opened(uri, hole.before + hole.after), is_own=True)
+    found = searcher.search(Query(place, last_lines(place), own, (), ()))
+    room = room_for_snippets(place.prefix, place.suffix, tokens, 0.25)
+    return "".join(snippet.text for snippet in Arrangement().admit(found, room))
+
+
+def test_the_prompt_shows_the_wanted_name_in_most_holes(
+    everything: tuple[Tree, list[Problem]], tmp_path: Path
+) -> None:
+    """With no other document open: the class at the cursor is found through the imports."""
+    made, found = everything
+    root = (tmp_path / "workspace").resolve()
+    lay_out(made, root)
+    searcher, sample = Searcher((root,), ()), spread([one for one in found if "█" not in one.before], 30)
+    names = {one.id: re.match(r"\w+", one.wanted)[0] for one in sample}  # type: ignore[index]
+    seen = [one for one in sample if re.search(rf"\b{names[one.id]}\b", shown(one, root, searcher, 1024))]
+    assert len(seen) >= 18
+
+
+@pytest.mark.real_model
+@pytest.mark.timeout(900)
+def test_the_real_model_uses_another_file(real_weights: Path, tmp_path: Path) -> None:
+    """A name that no model can guess, which only the other file says."""
+    from qwen_ls.local.lease import acquire
+
+    store = STORE.text.replace("restock", "zorblify")
+    till = "from shop.store import Store\n\n\ndef fill(store: Store):\n    store.zorblify(1)\n"
+    made = Tree(
+        {"shop/store.py": Module("shop/store.py", store), "shop/till.py": Module("shop/till.py", till)}
+    )
+    lay_out(made, tmp_path / "workspace")
+    [hole] = load(made)
+    texts = {}
+    with acquire(real_weights) as lease:
+        for variant in ("spm", "spm/alone"):
+            arm = Through.with_local_model(lease.endpoint, variant, root=tmp_path / "workspace")
+            try:
+                texts[variant] = arm.answer(hole, one_line=True).text
+            finally:
+                arm.close()
+    assert "zorblify" in texts["spm"]
+    assert "zorblify" not in texts["spm/alone"]
