@@ -61,6 +61,7 @@ AFTER_CACHE: tuple[Step, ...] = (
     whitespace.trim_end,
     suffix.break_before_closer,
     whitespace.use_document_eol,
+    worth.drop_lone_comment,
     worth.drop_trifle,
     worth.drop_dismissed,
 )

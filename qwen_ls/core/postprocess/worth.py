@@ -34,6 +34,22 @@ def drop_trailing_comment(text: str, hole: Hole) -> str | Skip:
     return newline + rest if rest.strip() else Skip(Reason.CHATTER)
 
 
+def drop_lone_comment(text: str, hole: Hole) -> str | Skip:
+    """Show nothing for comments alone below a finished line of code, unless the user has asked.
+
+    On an empty line a comment may be what is wanted; behind a statement it explains what stands below.
+    """
+    context = hole.context
+    if context.trigger is not TriggerKind.AUTOMATIC or hole.is_prose or not context.line_prefix.strip():
+        return text
+    first, _, rest = text.partition("\n")
+    lines = [line for line in lines_of(rest) if line.strip()]
+    if first.strip() or not lines or any(without_comment(line, hole.syntax).strip() for line in lines):
+        return text
+    before = scan(line_before(context), hole.syntax)
+    return text if before.comment is not None or not state_at(context).in_code else Skip(Reason.CHATTER)
+
+
 def _is_commented(line: str, hole: Hole) -> bool:
     """Whether a line has code, and a comment behind it."""
     code = without_comment(line, hole.syntax)
