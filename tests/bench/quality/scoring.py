@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,6 +79,9 @@ def summed_up(records: list[dict[str, Any]]) -> dict[str, Any]:
         "n": n,
         "exact": 100 * mean("exact"),
         "pass@1": 100 * sum(row["verdict"] == Verdict.PASSED for row in records) / n,
+        "first word": 100
+        * sum(_first_word(row["text"]) == _first_word(row["wanted"]) for row in records)
+        / n,
         "similarity": 100 * mean("similarity"),
         "shown": 100 * sum(bool(row["text"].strip()) for row in records) / n,
         "prompt tokens": mean("prompt_tokens"),
@@ -86,6 +90,11 @@ def summed_up(records: list[dict[str, Any]]) -> dict[str, Any]:
         "output tokens": mean("completion_tokens"),
         "seconds": mean("seconds"),
     }
+
+
+def _first_word(text: str) -> str:
+    found = re.search(r"\w+", text)
+    return found[0] if found else ""
 
 
 def table(figures: dict[str, dict[str, Any]]) -> str:
