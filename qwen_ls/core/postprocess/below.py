@@ -108,7 +108,8 @@ def _width(line: str) -> int:
 def drop_dead_end(text: str, hole: Hole) -> str | Skip:
     """Drop a last statement that leaves the block, where the block goes on below and would never be reached.
 
-    A statement that the user has begun to type is the user's.
+    A statement that the user has begun to type is the user's. Where all that stands below is another way to
+    leave, the answer's own may be the better one, with what leads to it.
     """
     language = hole.context.document.language_id
     below = _next_below(hole)
@@ -121,8 +122,12 @@ def drop_dead_end(text: str, hole: Hole) -> str | Skip:
         return text
     if not last and hole.context.line_prefix.strip():
         return text
-    head = "".join(lines[:last])
-    return head.rstrip("\r\n") if head.strip() else Skip(Reason.DEAD_END)
+    kept = lines[:last]
+    while kept and not without_comment(kept[-1], hole.syntax).strip():
+        kept.pop()  # a blank line, or what the statement was explained by
+    if kept and _LEAVES.match(below):
+        return text
+    return "".join(kept).rstrip("\r\n") if kept else Skip(Reason.DEAD_END)
 
 
 def _is_reached(below: str, language: str) -> bool:
