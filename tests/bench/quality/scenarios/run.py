@@ -61,7 +61,7 @@ def play(one: Scenario, options: dict[str, Any]) -> Outcome:
     """
     with Server([PYTHON, "-m", "qwen_ls", "--stdio"], environment()) as server:
         server.initialize(options | one.settings)
-        editor = Editor(server, f"file:///work/{one.file}", one.language, one.text, one.offset)
+        editor = Editor(server, f"file:///project/{one.file}", one.language, one.text, one.offset)
         try:
             editor.play(one.events)
         except NothingShownError:

@@ -29,7 +29,7 @@ def opened(server: Server, fake: FakeDashScope, request: pytest.FixtureRequest) 
     """An editor with the document of its own name."""
     fake.answer = "first, second)"
     document, offset = marked(LINE)
-    return Editor(server, f"file:///work/{request.node.name}.py", "python", document.text, offset)
+    return Editor(server, f"file:///project/{request.node.name}.py", "python", document.text, offset)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_event_that_nobody_knows(opened: Editor) -> None:
 def test_characters_beyond_the_plane_count_twice(server: Server, fake: FakeDashScope) -> None:
     fake.answer = "here, now)"
     document, offset = marked('greet("🦀🦀", █)\nother = 1\n')
-    editor = Editor(server, "file:///work/crab.py", "python", document.text, offset)
+    editor = Editor(server, "file:///project/crab.py", "python", document.text, offset)
     editor.play([("ask", ""), ("accept", ""), ("type", "!")])
     assert editor.line == 'greet("🦀🦀", here, now)!'
     assert fake.requests[-1].prefix.endswith(editor.line)
