@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from qwen_ls.core.types import CompletionContext
     from qwen_ls.files import WorkspaceFiles
 
-TYPE = "type"
-"""The source of these snippets."""
 MOST_FOUND = 2
 MOST_FILES = 40
 """So many files are looked into for one place."""
@@ -91,7 +89,7 @@ class Definitions:
             key = (place.file.name, place.declaration.name)
             if key not in found:
                 said = extract(place.declaration, near, self._inherited(place))
-                found[key] = Snippet(place.file.name, said, TYPE)
+                found[key] = Snippet(place.file.name, said, "type")
             if len(found) >= MOST_FOUND:
                 break
         return list(found.values())

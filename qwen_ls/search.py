@@ -20,7 +20,7 @@ from qwen_ls.core.retrieval.windows import MAX_LINES, QUERY_LINES, Index, best_w
 from qwen_ls.core.retrieval.words import are_relatives, bag, words
 from qwen_ls.core.text import lines_of
 from qwen_ls.core.types import Snippet
-from qwen_ls.definitions import TYPE, Definitions
+from qwen_ls.definitions import Definitions
 from qwen_ls.files import WorkspaceFiles, file_of, imported_files
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _as_it_is_now(
     shown: Snippet, named: list[tuple[Copy, str]], others: list[Snippet], definitions: Definitions | None
 ) -> Snippet | None:
     """A snippet of an earlier prompt with its lines as they are numbered now; None where it has changed."""
-    if shown.source == TYPE:
+    if shown.source == "type":
         return shown if definitions and definitions.still_says(shown) else None
     for copy, name in named:
         if name != shown.path or not copy.lines or not shown.lines:

@@ -135,6 +135,11 @@ def line_above(context: CompletionContext) -> str:
     return first_filled(reversed(lines_of(context.prefix[max(0, end - LOOKED_AT_CHARS) : end])))
 
 
+def line_below(context: CompletionContext) -> str:
+    """The first line below the current one that is not blank."""
+    return first_filled(each_line(context.suffix[len(context.line_suffix) :]))
+
+
 def _switched_off(context: CompletionContext, settings: Settings, *, enabled: bool) -> Skip | None:
     """Whether the user wants no automatic suggestion at all here."""
     if not enabled or not settings.enabled:
@@ -208,5 +213,5 @@ def _is_comment(line: str, language_id: str) -> bool:
 
 def _block_is_empty(context: CompletionContext, opener: str) -> bool:
     """Whether the next line of code after the cursor stands no deeper than `opener`."""
-    following = first_filled(each_line(context.suffix[len(context.line_suffix) :]))
+    following = line_below(context)
     return not following or width_of(indent_of(following)) <= width_of(indent_of(opener))

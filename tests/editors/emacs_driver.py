@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.cli.terminal import LIMIT_S
 from tests.editors.scenarios import Accept, AcceptLine, AcceptWord, See, Type
 from tests.editors.screen import EditorScreen
 from tests.editors.stage import ROOT
@@ -144,18 +142,8 @@ class Emacs:
                (if (consp value) (json-serialize (vconcat value)) (json-serialize value :null-object nil))
                nil {lisp(answer)} nil 'silent)))"""
         command = [self.folder / "bin" / "emacsclient", "--socket-name", self._socket, "--eval", printed]
-        asking = subprocess.Popen(
-            command,
-            env=self.stage.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + LIMIT_S
-        while asking.poll() is None:
-            if time.monotonic() > end:
-                asking.kill()
-            self.screen.step(0.01)  # Emacs does not answer while its screen is not read
-        if asking.returncode != 0 or not answer.exists():
+        status, _ = self.screen.run(command, self.stage.environ)
+        if status != 0 or not answer.exists():
             return None
         value = json.loads(answer.read_bytes())
         answer.unlink()

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tests.cli.terminal import LIMIT_S
 from tests.editors.screen import EditorScreen
 from tests.editors.stage import ROOT
 
@@ -81,14 +78,8 @@ class Neovim:
     def ask(self, expression: str) -> Any:
         """The value of a Vim expression."""
         command = [self.program, "--server", self._socket, "--remote-expr", f"json_encode({expression})"]
-        asking = subprocess.Popen(command, env=self.stage.environ, stdout=subprocess.PIPE, encoding="utf-8")
-        end = time.monotonic() + LIMIT_S
-        while asking.poll() is None:
-            if time.monotonic() > end:
-                asking.kill()
-            self.screen.step(0.01)  # Neovim does not answer while its screen is not read
-        answer = asking.communicate()[0]
-        return json.loads(answer) if asking.returncode == 0 else None
+        status, answer = self.screen.run(command, self.stage.environ)
+        return json.loads(answer) if status == 0 else None
 
     def lua(self, expression: str) -> Any:
         """The value of a Lua expression."""

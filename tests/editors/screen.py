@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 from tests.cli.picture import screen_as_svg
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import LIMIT_S, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,22 @@ class EditorScreen(Terminal):
         for key in text:
             self.send(key)
             self.rest(KEY_S)
+
+    def run(self, command: list[Any], environ: dict[str, str]) -> tuple[int, str]:
+        """A program that asks the editor: its exit status, and what it prints.
+
+        An editor does not answer while its screen is not read.
+        """
+        asking = subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
+        )
+        end = time.monotonic() + LIMIT_S
+        while asking.poll() is None:
+            if time.monotonic() > end:
+                asking.kill()
+            self.step(0.01)
+        printed, _ = asking.communicate()
+        return asking.returncode, printed
 
     def rest(self, seconds: float) -> None:
         """Keep the screen up to date for a time."""

@@ -9,8 +9,7 @@ from qwen_ls.core import postprocess
 from qwen_ls.core.distance import edit_distance
 from qwen_ls.core.postprocess.hole import Hole
 from qwen_ls.core.postprocess.suffix import covered
-from qwen_ls.core.text import first_filled
-from qwen_ls.core.trigger import Ask
+from qwen_ls.core.trigger import Ask, line_below
 from qwen_ls.core.types import Skip
 
 if TYPE_CHECKING:
@@ -79,6 +78,6 @@ def repeats(raw: str, context: CompletionContext) -> bool:
     tail = context.line_suffix.strip()
     if tail and first.rstrip().endswith(tail):
         return True
-    following = first_filled(context.suffix[len(context.line_suffix) :].splitlines()).strip()
+    following = line_below(context).strip()
     lines = below if tail else [first, *below]
     return following in [line.strip() for line in lines]

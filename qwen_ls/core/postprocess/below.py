@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from qwen_ls.core.distance import is_near
 from qwen_ls.core.openers import opens_block
 from qwen_ls.core.syntax import without_comment
-from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of, with_eol
+from qwen_ls.core.text import CLOSERS, each_line, indent_of, lines_of, width_of, with_eol
+from qwen_ls.core.trigger import line_below
 from qwen_ls.core.types import Reason, Skip
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def join_body_below(text: str, hole: Hole) -> str:
     stands as deep as the code below is kept before it; else the answer ends with the line that opens the
     nearest block around it.
     """
-    below = _next_below(hole)
+    below = line_below(hole.context)
     if hole.context.document.language_id != "python" or not below or "\n" not in text:
         return text
     lines = lines_of(text)
@@ -96,11 +97,6 @@ def _may_stand_before(line: str) -> bool:
     return not opens_block(line, "python") and not _LEAVES.match(line)
 
 
-def _next_below(hole: Hole) -> str:
-    """The next line below the current one that is not blank; empty if there is none."""
-    return first_filled(each_line(hole.context.suffix[len(hole.context.line_suffix) :]))
-
-
 def _width(line: str) -> int:
     return width_of(indent_of(line))
 
@@ -112,7 +108,7 @@ def drop_dead_end(text: str, hole: Hole) -> str | Skip:
     leave, the answer's own may be the better one, with what leads to it.
     """
     language = hole.context.document.language_id
-    below = _next_below(hole)
+    below = line_below(hole.context)
     if language not in _LEAVE_FOR_GOOD or not below or _is_reached(below, language):
         return text
     lines = lines_of(text)

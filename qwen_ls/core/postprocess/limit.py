@@ -15,8 +15,9 @@ from qwen_ls.core.postprocess.special import cut_special_tokens, cut_stray_tag, 
 from qwen_ls.core.postprocess.whitespace import drop_stray_blank, drop_typed_indent
 from qwen_ls.core.postprocess.worth import drop_trailing_comment
 from qwen_ls.core.syntax import scan
-from qwen_ls.core.text import each_line, first_filled, indent_of, lines_of, width_of
+from qwen_ls.core.text import indent_of, lines_of, width_of
 from qwen_ls.core.tokens import cut
+from qwen_ls.core.trigger import line_below
 
 if TYPE_CHECKING:
     from qwen_ls.core.postprocess.hole import Hole, Step
@@ -55,7 +56,7 @@ def is_block(text: str, hole: Hole) -> bool:
 
 def _body_follows(opener: str, hole: Hole) -> bool:
     """Whether the code below the cursor stands deeper than a generated line: it has its body already."""
-    below = first_filled(each_line(hole.context.suffix[len(hole.context.line_suffix) :]))
+    below = line_below(hole.context)
     return bool(below) and width_of(indent_of(below)) > width_of(indent_of(opener))
 
 
@@ -147,8 +148,7 @@ def is_enough(text: str, hole: Hole, *, read_on: int = 0) -> bool:
 def repeats_below(lines: list[str], hole: Hole) -> bool:
     """Whether the last generated line that says something is the next one below the cursor."""
     last = next((line.strip() for line in reversed(lines[1:]) if line.strip()), "")
-    rest = hole.context.suffix[len(hole.context.line_suffix) :]
-    below = next((line.strip() for line in lines_of(rest) if line.strip()), "")
+    below = line_below(hole.context).strip()
     return len(last) >= TELLING_CHARS and last == below
 
 

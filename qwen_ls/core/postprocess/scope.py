@@ -20,7 +20,8 @@ from qwen_ls.core.syntax import (
     statement_indent,
     syntax_of,
 )
-from qwen_ls.core.text import CLOSERS, each_line, first_filled, indent_of, lines_of, width_of
+from qwen_ls.core.text import CLOSERS, each_line, indent_of, lines_of, width_of
+from qwen_ls.core.trigger import line_below
 from qwen_ls.core.types import TriggerKind
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class _Block:
 
     def _has_body_below(self, line: str) -> bool:
         """Whether what this line opens stands below already."""
-        below = first_filled(each_line(self.context.suffix[len(self.context.line_suffix) :]))
+        below = line_below(self.context)
         return _width(below) > _width(line)
 
     def _floor(self) -> int:
@@ -214,7 +215,7 @@ class _Block:
         header = _enclosing_definition(self.context, base)
         if not header:
             return base
-        below = _width(first_filled(each_line(self.context.suffix[len(self.context.line_suffix) :])))
+        below = _width(line_below(self.context))
         return min(base, below) if below > _width(header) else _width(header) + 1
 
     def _is_outside(self, line: str) -> bool:
